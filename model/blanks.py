@@ -1,0 +1,150 @@
+"""A text with blanks, cut so that a target can be put in its place and tokenized there.
+
+Knows spellings of a blank, capitals, and which pieces belong to the blanked word; knows nothing of scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import regex
+
+from model.errors import BlankError, TargetError
+from model.text import NormalisedText, is_word_character, normalise, normalised
+from model.tokenizer import MARK, Encoding, Tokenizer
+
+BLANK = regex.compile(r"_{3,}|\[MASK\]|<mask>")
+AT_SENTENCE_START = regex.compile(r"""(?:^|[.!?]["')\]]*\s+)["'(\[]*$""")
+"""What stands before a blank where a sentence starts: nothing, or .!? with closing quotes; then opening quotes."""
+
+
+@dataclass(frozen=True)
+class FilledBlank:
+    """One way to fill one blank: the pieces of the blanked word, and of what touches it."""
+
+    target: str
+    """As asked."""
+    filled: str
+    """As written into the text."""
+    ids: tuple[int, ...]
+    """Pieces of the chunk: everything between two spaces that the blank touches."""
+    first: int
+    """The chunk's first piece that belongs to the blanked word ..."""
+    end: int
+    """... and the one after its last; what comes between is what the blank is scored on."""
+    outside: tuple[tuple[int, int], ...]
+    """Spans of the chunk's other pieces in the normalised text."""
+
+    @property
+    def word_ids(self) -> tuple[int, ...]:
+        """The pieces of the word."""
+        return self.ids[self.first : self.end]
+
+
+class BlankedText:
+    """A normalised text with its blanks found: fixed parts and chunks in turn, part chunk part ... chunk part."""
+
+    def __init__(self, source: str, tokenizer: Tokenizer) -> None:
+        """Raises BlankError when there is no blank in `source`, or two blanks touch."""
+        self.tokenizer = tokenizer
+        self.text: NormalisedText = normalise(source)
+        text = self.text.text
+        self.blanks: list[tuple[int, int]] = [found.span() for found in BLANK.finditer(text)]
+        if not self.blanks:
+            raise BlankError("the text has no blank. Mark the place with ___ (or [MASK] or <mask>).")
+        self.chunks = [self._chunk(start, end) for start, end in self.blanks]
+        for (_, end), (start, _) in zip(self.chunks, self.chunks[1:], strict=False):
+            if start < end:
+                raise BlankError("two blanks touch one another; put a space or a word between them.")
+        edges = [0, *(edge for chunk in self.chunks for edge in chunk), len(text)]
+        self._part_starts = edges[0::2]
+        self.parts: list[Encoding] = [
+            tokenizer.encode(text[start:end]) for start, end in zip(edges[0::2], edges[1::2], strict=True)
+        ]
+
+    def _chunk(self, start: int, end: int) -> tuple[int, int]:
+        """The span between spaces or newlines around a blank, with the space before it: no piece crosses its edges."""
+        text = self.text.text
+        while start > 0 and text[start - 1] not in " \n":
+            start -= 1
+        while end < len(text) and text[end] not in " \n":
+            end += 1
+        if self.tokenizer.kind != "character" and start > 0 and text[start - 1] == " ":
+            start -= 1
+        return start, end
+
+    def source_span(self, blank: int) -> tuple[int, int]:
+        """Where a blank stands in the text as it was sent, in code points."""
+        return self.text.source_span(*self.blanks[blank])
+
+    def fill(self, blank: int, target: str) -> FilledBlank:
+        """`target` in the place of a blank: capitalised where a sentence starts, tokenized with what touches it.
+
+        Raises TargetError when nothing is left of it after normalisation.
+        """
+        text = self.text.text
+        start, end = self.blanks[blank]
+        word = normalised(target)
+        if not word or BLANK.search(word):
+            raise TargetError(f"target {target!r} of blank {blank + 1} is no word to put there.")
+        if word == word.lower() and AT_SENTENCE_START.search(text, 0, start):
+            word = word[0].upper() + word[1:]
+        chunk_start, chunk_end = self.chunks[blank]
+        before = text[chunk_start:start]
+        encoding = self.tokenizer.encode(before + word + text[end:chunk_end])
+        inside = [
+            number
+            for number, (piece_start, piece_end) in enumerate(zip(encoding.starts, encoding.ends, strict=True))
+            if piece_end > len(before) and piece_start < len(before) + len(word) and piece_end > piece_start
+        ]
+        first, last = inside[0], inside[-1]
+        inner = self.tokenizer.is_inner(encoding.ids)
+        while first > 0 and inner[first]:  # a blank that touches letters is scored with the whole word
+            first -= 1
+        while last + 1 < len(encoding.ids) and inner[last + 1]:
+            last += 1
+        if self.tokenizer.kind != "character" and first > 0 and self.tokenizer.pieces[encoding.ids[first - 1]] == MARK:
+            first -= 1  # a word-start mark that is a piece of its own is the word's
+        before_word = [(chunk_start + a, chunk_start + b) for a, b in _spans(encoding)[:first]]
+        shift = end - start - len(word)  # the blank is longer or shorter than the word
+        after_word = [(chunk_start + a + shift, chunk_start + b + shift) for a, b in _spans(encoding)[last + 1 :]]
+        return FilledBlank(target, word, tuple(encoding.ids), first, last + 1, (*before_word, *after_word))
+
+    def fill_piece(self, template: FilledBlank, piece: int) -> FilledBlank:
+        """One piece in the place of a blank that touches no letters; `template`: that blank filled with anything."""
+        word = self.tokenizer.pieces[piece].removeprefix(MARK)
+        ids = (*template.ids[: template.first], piece, *template.ids[template.end :])
+        return FilledBlank(word, word, ids, template.first, template.first + 1, template.outside)
+
+    def touches_letters(self, blank: int) -> bool:
+        """Whether a blank is only a part of a word."""
+        text = self.text.text
+        start, end = self.blanks[blank]
+        neighbours = text[max(start - 1, 0) : start] + text[end : end + 1]
+        return any(is_word_character(character) for character in neighbours)
+
+    def marked(self, blank: int) -> bool:
+        """Whether a word in the place of a blank carries the word-start mark: a space or the text's start before it."""
+        start = self.blanks[blank][0]
+        return start == 0 or self.text.text[start - 1] in " \n"
+
+    def unknown_spans(self) -> list[tuple[int, int]]:
+        """Places of unknown pieces outside the blanks' words, in code points of the text as sent."""
+        fills = [self.fill(blank, "x") for blank in range(len(self.blanks))]
+        unknown = self.tokenizer.unknown_id
+        return [span for piece, span in self.fixed_pieces(fills) if piece == unknown]
+
+    def fixed_pieces(self, fills: Sequence[FilledBlank]) -> list[tuple[int, tuple[int, int]]]:
+        """All pieces outside the blanked words, in order, with their spans in the text as sent; one fill a blank."""
+        pieces: list[tuple[int, tuple[int, int]]] = []
+        for number, (part, offset) in enumerate(zip(self.parts, self._part_starts, strict=True)):
+            pieces += [(piece, (offset + a, offset + b)) for piece, (a, b) in zip(part.ids, _spans(part), strict=True)]
+            if number < len(fills):
+                fill = fills[number]
+                pieces += zip(fill.ids[: fill.first] + fill.ids[fill.end :], fill.outside, strict=True)
+        return [(piece, self.text.source_span(*span)) for piece, span in pieces]
+
+
+def _spans(encoding: Encoding) -> list[tuple[int, int]]:
+    return list(zip(encoding.starts, encoding.ends, strict=True))

@@ -1,0 +1,261 @@
+"""A loaded bundle that answers questions: where tokenizer, runtime and cloze come together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from model.blanks import BlankedText, FilledBlank
+from model.bundle import Bundle, is_bundle, read_bundle
+from model.cloze import ClozeRequest, ClozeResult
+from model.config import NetworkConfig
+from model.errors import ModelNotFoundError, UnsupportedError
+from model.limits import Limits
+from model.prepared import PreparedCloze, conclude, prepare
+from model.runtime import Runtime
+from model.scores import Place, Term, log_probability_rows, score_terms
+from model.scoring import filled_ids
+from model.text import normalised
+from model.tokenizer import Tokenizer
+from model.trace import Trace, TracedToken, TraceRequest, trace_sites
+
+WINDOW_TOKENS = 512
+"""Ids read at once from a document of any length."""
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """Log-likelihood of a text under the forward half."""
+
+    log_probability_nats: float
+    n_tokens: int
+    """Pieces that were scored."""
+    n_characters: int
+    """Code points of the normalised text, line ends counted."""
+    n_unknown: int
+    """Scored pieces that are unknown to the tokenizer."""
+
+
+class LanguageModel:
+    """A bundle ready to answer. Safe to use from several threads; answers never depend on what else is asked."""
+
+    def __init__(self, bundle: Bundle, limits: Limits | None = None, threads: int = 1) -> None:
+        """`threads` of one call. `limits`: what a single request may ask."""
+        self.bundle = bundle
+        self.limits = limits or Limits()
+        self.runtime = Runtime(bundle.network, bundle.weights, threads)
+        self.continues = bundle.tokenizer.is_word & ~bundle.tokenizer.is_marked
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self.bundle.name
+
+    @property
+    def config(self) -> NetworkConfig:
+        """Structure, cell and sizes of the network."""
+        return self.bundle.network
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The bundle's tokenizer."""
+        return self.bundle.tokenizer
+
+    @property
+    def sha256(self) -> str:
+        """The bundle's content hash."""
+        return self.bundle.sha256
+
+    def cloze(
+        self,
+        text: str,
+        targets: Sequence[str] | Sequence[Sequence[str]] | None = None,
+        *,
+        top_k: int | None = None,
+        context: str = "both",
+        trace: TraceRequest | bool | None = None,
+    ) -> ClozeResult:
+        """The probability of each target in the blank(s) of `text`.
+
+        targets: words for every blank, or one list a blank; default the bundle's pronoun pair, or, with `top_k`, every
+        whole word of one piece. context: "both" or "left". trace: True for the 8 liveliest units of every site.
+        Raises RequestError, which says what was wrong and what is possible.
+        """
+        return self.cloze_batch([text], targets, top_k=top_k, context=context, trace=trace)[0]
+
+    def cloze_batch(
+        self,
+        texts: Sequence[str],
+        targets: Sequence[str] | Sequence[Sequence[str]] | None = None,
+        *,
+        top_k: int | None = None,
+        context: str = "both",
+        trace: TraceRequest | bool | None = None,
+    ) -> list[ClozeResult]:
+        """`cloze` for several texts in one batch: the same answers, sooner."""
+        asked = TraceRequest() if trace is True else trace or None
+        lists = _as_lists(targets)
+        return self.answer([self.prepare(ClozeRequest(text, lists, top_k, context, asked)) for text in texts])
+
+    def prepare(self, request: ClozeRequest) -> PreparedCloze:
+        """Checks and tokenizes one request, cheaply. Raises RequestError."""
+        return prepare(request, self.bundle, self.limits)
+
+    def answer(self, prepared: Sequence[PreparedCloze]) -> list[ClozeResult]:
+        """Answers prepared requests, of one caller or many, in one batch."""
+        terms: dict[Term, int] = {}
+        places: dict[Place, int] = {}
+        for question in prepared:
+            for term in question.terms:
+                terms.setdefault(term, len(terms))
+            if question.vocabulary_place is not None:
+                places.setdefault(question.vocabulary_place, len(places))
+        values = score_terms(self.runtime, list(terms), self.continues)
+        rows = list(log_probability_rows(self.runtime, list(places)))
+        results = []
+        for question in prepared:
+            own = values[[terms[term] for term in question.terms]]
+            row = None if question.vocabulary_place is None else rows[places[question.vocabulary_place]]
+            result = conclude(question, own, row)
+            if question.request.trace is not None:
+                result = replace(result, trace=self._trace(question, result, question.request.trace))
+            results.append(result)
+        return results
+
+    def _trace(self, question: PreparedCloze, result: ClozeResult, request: TraceRequest) -> Trace:
+        """The trace of the text with its most probable filling; each blank is one column."""
+        best = [blank.predictions[0].filled for blank in result.blanks]
+        if result.joint:
+            best = list(result.joint[0].filled)
+        fills = [
+            next(fill for fill in candidates if fill.filled == word)
+            for candidates, word in zip(question.fills, best, strict=True)
+        ]
+        ids, spans = filled_ids(question.blanked, fills)
+        tokens, forward, backward = _columns(question.blanked, fills, ids, spans)
+        rows = {"forward": np.array(forward), "backward": np.array(backward)}
+        sites = trace_sites(self.runtime, self.bundle.weights, ids, question.sites, request.units, rows)
+        return Trace(tuple(tokens), sites)
+
+    def log_likelihood(self, texts: Sequence[str]) -> list[TextScore]:
+        """Sum of log P of all pieces after <s>, without </s>, by the forward half. Raises UnsupportedError."""
+        self._need_language_model("log-likelihoods")
+        encoded = [[self.tokenizer.begin_id, *self.tokenizer.encode_ids(normalised(text))] for text in texts]
+        terms = [[Term(Place(tuple(ids), place, None), ids[place]) for place in range(1, len(ids))] for ids in encoded]
+        values = score_terms(self.runtime, [term for row in terms for term in row], self.continues)
+        scores, start = [], 0
+        for text, row in zip(texts, terms, strict=True):
+            nats = float(values[start : start + len(row)].sum())
+            start += len(row)
+            n_unknown = sum(term.piece == self.tokenizer.unknown_id for term in row)
+            scores.append(TextScore(nats, len(row), len(normalised(text)), n_unknown))
+        return scores
+
+    def score_document(self, paragraphs: Iterable[str]) -> TextScore:
+        """Log-likelihood of a document of any length, its state carried on; newlines between paragraphs and </s> count.
+
+        paragraphs: normalised, read once. Memory does not grow with the document. Raises UnsupportedError.
+        """
+        self._need_language_model("perplexity")
+        tokenizer = self.tokenizer
+        state = self.runtime.initial_state(1)
+        pending: list[int] = [tokenizer.begin_id]
+        nats, n_tokens, n_characters, n_unknown = 0.0, 0, 0, 0
+        newline: list[int] = []
+
+        def read_pending(last: bool) -> None:
+            nonlocal state, pending, nats, n_tokens, n_unknown
+            while len(pending) > WINDOW_TOKENS or (last and len(pending) > 1):
+                window = pending[: WINDOW_TOKENS + 1]
+                reading = self.runtime.read("forward", [window[:-1]], state, final_state=True)
+                log_probabilities = self.runtime.log_probabilities(reading.top[:, 0])
+                nats += float(log_probabilities[np.arange(len(window) - 1), window[1:]].sum(dtype=np.float64))
+                n_tokens += len(window) - 1
+                n_unknown += window[1:].count(tokenizer.unknown_id)
+                state, pending = reading.final_state, pending[len(window) - 1 :]
+
+        for paragraph in paragraphs:
+            pending += newline + tokenizer.encode_ids(paragraph)
+            n_characters += len(paragraph) + 1
+            newline = tokenizer.encode_ids("\n")
+            read_pending(last=False)
+        pending.append(tokenizer.end_id)
+        read_pending(last=True)
+        return TextScore(nats, n_tokens, n_characters, n_unknown)
+
+    def _need_language_model(self, what: str) -> None:
+        if not self.bundle.has_language_model:
+            raise UnsupportedError(
+                f"{self.name} was trained on the contrast at pronouns alone, without the language-model objective, so "
+                f"it has no {what}. Use another model, or train one with a language_model_weight."
+            )
+
+
+def _columns(
+    blanked: BlankedText, fills: Sequence[FilledBlank], ids: Sequence[int], spans: Sequence[tuple[int, int]]
+) -> tuple[list[TracedToken], list[int], list[int]]:
+    """The tokens of a trace, and for each the index into `ids` last read by the forward and the backward stack."""
+    source, pieces = blanked.text.source, blanked.tokenizer.pieces
+    tokens = [TracedToken(pieces[ids[0]], 0, 0)]
+    forward, backward = [0], [0]
+    starts = {first: (blank, end) for blank, (first, end) in enumerate(spans)}
+    fixed = iter(blanked.fixed_pieces(fills))
+    index = 1
+    while index < len(ids) - 1:
+        if index in starts:
+            blank, end = starts[index]
+            tokens.append(TracedToken(fills[blank].filled, *blanked.source_span(blank)))
+            forward.append(end - 1)
+            backward.append(index)
+            index = end
+            continue
+        _, (start, end) = next(fixed)
+        tokens.append(TracedToken(source[start:end] or pieces[ids[index]], start, end))
+        forward.append(index)
+        backward.append(index)
+        index += 1
+    tokens.append(TracedToken(pieces[ids[-1]], len(source), len(source)))
+    return tokens, [*forward, index], [*backward, index]
+
+
+def _as_lists(targets: Sequence[str] | Sequence[Sequence[str]] | None) -> tuple[tuple[str, ...], ...] | None:
+    """Words for every blank, or lists of words, one a blank -> lists."""
+    if targets is None:
+        return None
+    if isinstance(targets, str):
+        return ((targets,),)
+    if all(isinstance(target, str) for target in targets):
+        return (tuple(str(target) for target in targets),)
+    return tuple(tuple(words) for words in targets)
+
+
+def shipped_folder() -> Path:
+    """Where the bundles that come with the package lie."""
+    return Path(str(resources.files("model") / "bundles"))
+
+
+def find_bundle(name_or_folder: str | Path) -> Path:
+    """The folder of a shipped bundle by its name, or of a bundle by its path. Raises ModelNotFoundError."""
+    folder = Path(name_or_folder)
+    shipped = shipped_folder()
+    if is_bundle(folder) or is_bundle(folder.with_name(folder.name + ".old")) or folder.is_dir():
+        return folder
+    if str(name_or_folder) == folder.name and is_bundle(shipped / folder.name):
+        return shipped / folder.name
+    names = sorted(entry.name for entry in shipped.iterdir() if is_bundle(entry)) if shipped.is_dir() else []
+    raise ModelNotFoundError(
+        f"there is no model {str(name_or_folder)!r}: neither a folder nor a shipped bundle "
+        f"({', '.join(names) or 'none is shipped'})."
+    )
+
+
+def load(name_or_folder: str | Path, *, limits: Limits | None = None, threads: int = 1) -> LanguageModel:
+    """A shipped bundle by its name ("en-lstm"), or one by its folder, verified and ready.
+
+    Raises ModelNotFoundError, or a BundleError that says which check failed.
+    """
+    return LanguageModel(read_bundle(find_bundle(name_or_folder)), limits, threads)

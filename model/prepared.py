@@ -1,0 +1,323 @@
+"""A cloze request that is checked and tokenized, and the way from the values of its terms to probabilities.
+
+Reading the terms is the language model's part (language_model.py), so that many requests share one batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.blanks import BlankedText, FilledBlank
+from model.bundle import Bundle
+from model.cells import Array
+from model.cloze import CONTEXTS, Blank, ClozeRequest, ClozeResult, ClozeWarning, JointPrediction, Prediction
+from model.errors import (
+    RequestError,
+    TargetError,
+    TargetTooLongError,
+    TextTooLongError,
+    TooManyError,
+    TopKError,
+    UnsupportedError,
+)
+from model.limits import Limits
+from model.scores import WORD_ENDS, Place, Term, tokens_to_read
+from model.scoring import TermCollector
+from model.sites import Site
+from model.trace import check_trace
+
+
+@dataclass(frozen=True)
+class PreparedCloze:
+    """A request that has been checked and tokenized; what is left is to read and to add up."""
+
+    request: ClozeRequest
+    blanked: BlankedText
+    fills: tuple[tuple[FilledBlank, ...], ...]
+    """The candidates of each blank."""
+    assignments: tuple[tuple[int, ...], ...]
+    """Index of the candidate of each blank."""
+    terms: tuple[Term, ...]
+    """What is read, each once."""
+    sums: tuple[tuple[int, ...], ...]
+    """Indices into `terms` whose sum is the score of each assignment."""
+    vocabulary_place: Place | None
+    """Where top_k without targets looks at the whole vocabulary; the fills are then the whole words of one piece."""
+    temperature: float
+    warnings: tuple[ClozeWarning, ...]
+    sites: tuple[Site, ...]
+    n_tokens: int
+    """Tokens the network will read for it."""
+    probabilities_over_vocabulary: bool = False
+    """Whether a candidate's probability is its share of all pieces rather than of the candidates."""
+
+
+def prepare(request: ClozeRequest, bundle: Bundle, limits: Limits) -> PreparedCloze:
+    """Checks and tokenizes a request. Raises a RequestError that says what was wrong and what is possible."""
+    _check_request(request, limits)
+    blanked = BlankedText(request.text, bundle.tokenizer)
+    n_tokens = 2 + sum(map(len, blanked.parts)) + len(blanked.blanks)
+    if n_tokens > limits.max_tokens:
+        raise TextTooLongError(
+            f"the text is {n_tokens:,} tokens long; the limit is {limits.max_tokens:,}. Send a shorter one."
+        )
+    if request.targets is None and request.top_k is not None:
+        prepared = _prepare_vocabulary(request, blanked, bundle, limits)
+    else:
+        prepared = _prepare_targets(request, blanked, bundle, limits)
+    if prepared.n_tokens > limits.max_tokens_read:
+        raise TooManyError(
+            f"this question makes the network read {prepared.n_tokens:,} tokens, once for every way to fill the text; "
+            f"the limit is {limits.max_tokens_read:,}. Ask for fewer targets or blanks, send a shorter text"
+            + (', or use context "left".' if request.context == "both" else "."),
+            "text",
+        )
+    return prepared
+
+
+def _check_request(request: ClozeRequest, limits: Limits) -> None:
+    if not isinstance(request.text, str):
+        raise RequestError(f"the text is a {type(request.text).__name__}; expected a string.", "text")
+    if request.context not in CONTEXTS:
+        raise RequestError(f"context is {request.context!r:.60}; expected both or left.", "context")
+    if request.top_k is not None and (type(request.top_k) is not int or request.top_k < 1):
+        raise TopKError(f"top_k is {request.top_k!r:.60}; expected a whole number from 1.")
+    if request.top_k is not None and request.top_k > limits.max_top_k:
+        raise TooManyError(f"top_k is {request.top_k}; the limit is {limits.max_top_k}.", "top_k")
+
+
+def _prepare_targets(request: ClozeRequest, blanked: BlankedText, bundle: Bundle, limits: Limits) -> PreparedCloze:
+    lists = _target_lists(request, len(blanked.blanks), bundle, limits)
+    n_assignments = int(np.prod([len(targets) for targets in lists], dtype=object))
+    if n_assignments > limits.max_assignments:
+        raise TooManyError(
+            f"{' x '.join(str(len(targets)) for targets in lists)} targets make {n_assignments:,} ways to fill the "
+            f"text; the limit is {limits.max_assignments:,}. Ask for fewer targets, or fewer blanks at a time.",
+            "targets",
+        )
+    fills = tuple(_fills(blanked, blank, targets, limits) for blank, targets in enumerate(lists))
+    assignments = tuple(itertools.product(*(range(len(candidates)) for candidates in fills)))
+    scorer = TermCollector(blanked, bundle, request.context)
+    sums = tuple(
+        scorer.score([candidates[index] for candidates, index in zip(fills, assignment, strict=True)])
+        for assignment in assignments
+    )
+    temperature = bundle.temperature(lists[0], request.context) if len(set(lists)) == 1 else 1.0
+    return _prepared(request, blanked, bundle, limits, fills, assignments, scorer, sums, temperature)
+
+
+def _prepare_vocabulary(request: ClozeRequest, blanked: BlankedText, bundle: Bundle, limits: Limits) -> PreparedCloze:
+    """top_k without targets: whole words of one piece, over the full vocabulary."""
+    if not bundle.has_language_model:
+        raise UnsupportedError(
+            f"{bundle.name} was trained on the contrast at pronouns alone, without the language-model objective, so it "
+            "has no top_k over the vocabulary. Give targets, or use another model.",
+            "top_k",
+        )
+    if bundle.tokenizer.kind == "character":
+        raise TopKError(
+            f"{bundle.name} is a character network: no word is a single piece of it, so it has no top_k without "
+            'targets. Give the words to choose from as "targets"; top_k then keeps the best of them.'
+        )
+    if len(blanked.blanks) > 1:
+        raise TopKError(
+            f"top_k without targets answers one blank; the text has {len(blanked.blanks)}. Give targets for each, or "
+            "fill all blanks but one."
+        )
+    if blanked.touches_letters(0):
+        raise TopKError(
+            "the blank touches letters, so no whole word can stand there; top_k without targets needs a blank of its "
+            "own. Give targets, or put a space beside the blank."
+        )
+    template = blanked.fill(0, "x")
+    words = bundle.tokenizer.whole_words(blanked.marked(0))
+    if bundle.network.direction == "causal" and request.context == "both":
+        return _prepare_rescored_vocabulary(request, blanked, bundle, limits, template)
+    scorer = TermCollector(blanked, bundle, request.context)
+    place = scorer.place([template], 0)
+    fills = tuple(blanked.fill_piece(template, int(piece)) for piece in words)
+    return _prepared(request, blanked, bundle, limits, (fills,), (), scorer, (), 1.0, place)
+
+
+def _prepare_rescored_vocabulary(
+    request: ClozeRequest, blanked: BlankedText, bundle: Bundle, limits: Limits, template: FilledBlank
+) -> PreparedCloze:
+    """A causal network with both sides: each piece of the vocabulary in turn, and the text after it read again."""
+    n_after = len(template.ids) - template.end + len(blanked.parts[1])
+    n_tokens = bundle.network.vocabulary_size * (n_after + len(blanked.parts[0]) + 2)
+    if n_tokens > limits.max_tokens_read:
+        raise TooManyError(
+            f"top_k with both sides makes a causal network read the text once for each of its "
+            f"{bundle.network.vocabulary_size:,} pieces, {n_tokens:,} tokens; the limit is {limits.max_tokens_read:,}. "
+            'Use context "left", give targets, or use a bidirectional model.',
+            "top_k",
+        )
+    fills = tuple(blanked.fill_piece(template, piece) for piece in range(bundle.network.vocabulary_size))
+    scorer = TermCollector(blanked, bundle, request.context)
+    assignments = tuple((index,) for index in range(len(fills)))
+    sums = tuple(scorer.score([candidate]) for candidate in fills)
+    return _prepared(request, blanked, bundle, limits, (fills,), assignments, scorer, sums, 1.0, over_vocabulary=True)
+
+
+def _prepared(
+    request: ClozeRequest,
+    blanked: BlankedText,
+    bundle: Bundle,
+    limits: Limits,
+    fills: tuple[tuple[FilledBlank, ...], ...],
+    assignments: tuple[tuple[int, ...], ...],
+    scorer: TermCollector,
+    sums: tuple[tuple[int, ...], ...],
+    temperature: float,
+    place: Place | None = None,
+    over_vocabulary: bool = False,
+) -> PreparedCloze:
+    terms = tuple(scorer.terms)
+    sites: tuple[Site, ...] = ()
+    if request.trace is not None:
+        longest = 2 + sum(map(len, blanked.parts)) + sum(max(len(f.ids) for f in candidates) for candidates in fills)
+        sites = tuple(check_trace(request.trace, bundle.network, longest, limits.max_trace_values))
+    asked = terms if place is None else (Term(place, WORD_ENDS),)
+    warnings = tuple(_warnings(blanked, fills if place is None and not over_vocabulary else (), bundle))
+    n_tokens = tokens_to_read(asked)
+    return PreparedCloze(
+        request,
+        blanked,
+        fills,
+        assignments,
+        terms,
+        sums,
+        place,
+        temperature,
+        warnings,
+        sites,
+        n_tokens,
+        over_vocabulary,
+    )
+
+
+def _target_lists(request: ClozeRequest, n_blanks: int, bundle: Bundle, limits: Limits) -> list[tuple[str, ...]]:
+    """One list of targets for each blank."""
+    lists = (bundle.pairs[0],) if request.targets is None else request.targets
+    if len(lists) not in (1, n_blanks):
+        raise TargetError(
+            f"{len(lists)} lists of targets for {n_blanks} blank{'s' * (n_blanks > 1)}; expected one list for all "
+            "blanks, or one for each."
+        )
+    for targets in lists:
+        if not targets:
+            raise TargetError("a list of targets is empty; give at least one word.")
+        if len(targets) > limits.max_targets:
+            raise TooManyError(f"{len(targets)} targets for one blank; the limit is {limits.max_targets}.", "targets")
+    return [tuple(targets) for targets in (lists * n_blanks if len(lists) == 1 else lists)]
+
+
+def _fills(blanked: BlankedText, blank: int, targets: tuple[str, ...], limits: Limits) -> tuple[FilledBlank, ...]:
+    fills: dict[str, FilledBlank] = {}
+    for target in targets:
+        fill = blanked.fill(blank, target)
+        if fill.filled in fills:
+            first = fills[fill.filled].target
+            raise TargetError(
+                f"targets {first!r} and {target!r} are both {fill.filled!r} in blank {blank + 1}; give each word once."
+            )
+        if len(fill.word_ids) > limits.max_target_pieces:
+            raise TargetTooLongError(
+                f"target {target!r:.60} is {len(fill.word_ids)} pieces; a target may have at most "
+                f"{limits.max_target_pieces}. Use a shorter word, or a model with a larger vocabulary."
+            )
+        fills[fill.filled] = fill
+    return tuple(fills.values())
+
+
+def _warnings(blanked: BlankedText, fills: tuple[tuple[FilledBlank, ...], ...], bundle: Bundle) -> list[ClozeWarning]:
+    source = blanked.text.source
+    warnings = [
+        ClozeWarning("unknown_piece", start, end, f"{source[start:end]!r:.80} is unknown to this model.")
+        for start, end in blanked.unknown_spans()
+    ]
+    for blank, candidates in enumerate(fills):
+        for fill in candidates:
+            if bundle.tokenizer.unknown_id in fill.word_ids:
+                start, end = blanked.source_span(blank)
+                message = (
+                    f"target {fill.target!r:.80} holds a piece unknown to this model; its probability means little."
+                )
+                warnings.append(ClozeWarning("unknown_target", start, end, message))
+    return warnings
+
+
+def conclude(prepared: PreparedCloze, term_values: Array, vocabulary_row: Array | None) -> ClozeResult:
+    """From the values of the terms, in nats, to probabilities. The trace is not in it yet."""
+    request, blanked = prepared.request, prepared.blanked
+    if vocabulary_row is not None:
+        scores = np.array([vocabulary_row[fill.word_ids[0]] for fill in prepared.fills[0]], dtype=np.float64)
+        predictions = _predictions(blanked, prepared.fills[0], scores, np.exp(scores), request.top_k)
+        return _result(prepared, [predictions])
+    scores = np.array([term_values[list(indices)].sum() for indices in prepared.sums], dtype=np.float64)
+    if prepared.probabilities_over_vocabulary:
+        log_shares = scores - np.logaddexp.reduce(scores)
+        words = set(blanked.tokenizer.whole_words(blanked.marked(0)).tolist())
+        kept = [index for index, fill in enumerate(prepared.fills[0]) if fill.word_ids[0] in words]
+        fills = tuple(prepared.fills[0][index] for index in kept)
+        return _result(prepared, [_predictions(blanked, fills, scores[kept], np.exp(log_shares[kept]), request.top_k)])
+    probabilities = _softmax(scores / prepared.temperature)
+    blanks = []
+    for blank, fills in enumerate(prepared.fills):
+        chosen = np.array([assignment[blank] for assignment in prepared.assignments])
+        marginal = np.array([np.logaddexp.reduce(scores[chosen == index]) for index in range(len(fills))])
+        share = np.array([probabilities[chosen == index].sum() for index in range(len(fills))])
+        blanks.append(_predictions(blanked, fills, marginal, share, request.top_k))
+    return _result(prepared, blanks, probabilities if len(prepared.fills) > 1 else None)
+
+
+def _result(
+    prepared: PreparedCloze, blanks: Sequence[tuple[Prediction, ...]], joint: Array | None = None
+) -> ClozeResult:
+    entries = kind = None
+    if joint is not None:
+        order = np.argsort(-joint, kind="stable")
+        entries = tuple(
+            JointPrediction(
+                tuple(fills[i].filled for fills, i in zip(prepared.fills, prepared.assignments[index], strict=True)),
+                float(joint[index]),
+            )
+            for index in order
+        )
+        exact = prepared.request.context == "both" and all(term.place.right is None for term in prepared.terms)
+        kind = "exact" if exact else "pseudo"
+    return ClozeResult(
+        text=prepared.request.text,
+        temperature=prepared.temperature,
+        warnings=prepared.warnings,
+        blanks=tuple(
+            Blank(*prepared.blanked.source_span(number), predictions) for number, predictions in enumerate(blanks)
+        ),
+        joint=entries,
+        joint_kind=kind,
+    )
+
+
+def _predictions(
+    blanked: BlankedText, fills: Sequence[FilledBlank], scores: Array, probabilities: Array, top_k: int | None
+) -> tuple[Prediction, ...]:
+    pieces = blanked.tokenizer.pieces
+    return tuple(
+        Prediction(
+            fills[index].target,
+            fills[index].filled,
+            float(probabilities[index]),
+            float(scores[index]),
+            tuple(pieces[piece] for piece in fills[index].word_ids),
+        )
+        for index in np.argsort(-probabilities, kind="stable")[:top_k]
+    )
+
+
+def _softmax(scores: Array) -> Array:
+    shifted = np.exp(scores - scores.max())
+    return np.asarray(shifted / shifted.sum())

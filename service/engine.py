@@ -1,0 +1,161 @@
+"""Request -> texts prepared on a thread -> micro-batches -> reply as JSON. Knows no HTTP, and never blocks the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from pydantic_core import to_json
+
+from model.cloze import ClozeRequest, ClozeResult
+from model.prepared import PreparedCloze
+from model.errors import RequestError, TooManyError
+from model.trace import TraceRequest, check_trace
+from service.batcher import Batcher
+from service.errors import OverloadedError, TooManyTextsError
+from service.metrics import Metrics
+from service.schemas import ClozeBody
+from service.settings import Settings
+from service.store import ServedModel, Store
+
+T = TypeVar("T")
+
+
+class Engine:
+    """Answers questions with the models of a store. Belongs to one event loop."""
+
+    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
+        self.store = store
+        self.settings = settings
+        self._metrics = metrics
+        self._n_under_way = 0
+        n_threads = settings.n_threads()
+        self._preparers = ThreadPoolExecutor(n_threads, "prepare")
+        self._computers = ThreadPoolExecutor(n_threads, "compute")
+        self._batchers: dict[ServedModel, Batcher[PreparedCloze, ClozeResult]] = {}
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place in the queue for one request. Raises OverloadedError when all are taken."""
+        if self._n_under_way >= self.settings.max_queue:
+            raise OverloadedError(
+                f"{self.settings.max_queue} requests are under way, which is the limit; try again in a second"
+            )
+        self._n_under_way += 1
+        self._metrics.under_way.set(self._n_under_way)
+        try:
+            yield
+        finally:
+            self._n_under_way -= 1
+            self._metrics.under_way.set(self._n_under_way)
+
+    async def cloze(self, body: ClozeBody) -> bytes:
+        """The reply of POST /v1/cloze. Raises RequestError (param "text[3]" in a batch), TooManyTextsError,
+        UnknownModelError, NotReadyError."""
+        served = self.store.find(body.model)
+        limit = self.settings.max_texts
+        if len(body.texts) > limit:
+            raise TooManyTextsError(
+                f"{len(body.texts)} texts in one request; the limit is {limit}. Send several.", "text"
+            )
+        trace = None
+        if body.trace is not None:
+            units = body.trace.units
+            trace = TraceRequest(
+                None if body.trace.sites is None else tuple(body.trace.sites),
+                units if isinstance(units, str) else tuple(units),
+            )
+        requests = [ClozeRequest(text, body.targets_by_blank, body.top_k, body.context, trace) for text in body.texts]
+        names = ["text"] if isinstance(body.text, str) else [f"text[{place}]" for place in range(len(requests))]
+        results = await self.answers(served, requests, names)
+        return await self.on_thread(
+            lambda: to_json(
+                {"model": served.name, "results": [result.to_dict() for result in results]}, inf_nan_mode="null"
+            )
+        )
+
+    async def answers(
+        self, served: ServedModel, requests: Sequence[ClozeRequest], names: Sequence[str]
+    ) -> list[ClozeResult]:
+        """The answer of each request, in order. `names`: what an error calls each of the texts."""
+        prepared = await self.on_thread(functools.partial(self._prepare, served, requests, names))
+        outcomes = await self._batcher(served).submit(prepared)
+        results = []
+        for outcome, name in zip(outcomes, names, strict=True):
+            if isinstance(outcome, Exception):
+                raise named(outcome, name)
+            results.append(outcome)
+        return results
+
+    def _prepare(
+        self, served: ServedModel, requests: Sequence[ClozeRequest], names: Sequence[str]
+    ) -> list[PreparedCloze]:
+        started_at = time.monotonic()
+        prepared = []
+        for request, name in zip(requests, names, strict=True):
+            try:
+                prepared.append(served.language_model.prepare(request))
+            except RequestError as error:
+                raise named(error, name) from None
+        self._check_sums(served, prepared)
+        self._metrics.tokenization.observe(time.monotonic() - started_at)
+        return prepared
+
+    def _check_sums(self, served: ServedModel, prepared: Sequence[PreparedCloze]) -> None:
+        """The limits that one request of many texts could get round. Raises TooManyError."""
+        n_read, limit = sum(one.n_tokens for one in prepared), self.settings.max_tokens_read
+        if n_read > limit:
+            raise TooManyError(
+                f"this request makes the network read {n_read:,} tokens, once for every way to fill its texts; "
+                f"the limit of one request is {limit:,}. Send several requests.",
+                "text",
+            )
+        trace = prepared[0].request.trace
+        if trace is not None:
+            n_shown = sum(2 + sum(map(len, one.blanked.parts)) + len(one.blanked.blanks) for one in prepared)
+            check_trace(trace, served.language_model.config, n_shown, self.settings.max_trace_values)
+
+    def _batcher(self, served: ServedModel) -> Batcher[PreparedCloze, ClozeResult]:
+        if served not in self._batchers:
+            self._batchers[served] = Batcher(
+                served.language_model.answer,
+                _n_tokens,
+                self._computers,
+                self._metrics.of_model(served.name),
+                n_parallel=self.settings.n_threads(),
+                max_texts=self.settings.max_batch_texts,
+                max_tokens=self.settings.max_batch_tokens,
+                max_wait_seconds=self.settings.max_wait_seconds,
+            )
+        return self._batchers[served]
+
+    async def on_thread(self, work: Callable[[], T]) -> T:
+        """What `work` returns, computed off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._preparers, work)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no thread computes anything any more."""
+        return not self._n_under_way and all(batcher.is_idle for batcher in self._batchers.values())
+
+    def close(self) -> None:
+        """Start nothing more; what is being computed goes on, and nobody waits for it."""
+        self._preparers.shutdown(wait=False, cancel_futures=True)
+        self._computers.shutdown(wait=False, cancel_futures=True)
+
+
+def _n_tokens(prepared: PreparedCloze) -> int:
+    return prepared.n_tokens
+
+
+def named(error: Exception, name: str) -> Exception:
+    """The error, telling which text of a batch it is about; the field it named stays in its words."""
+    if isinstance(error, RequestError) and name.endswith("]"):
+        error.args = (f"{name}: {error}",)
+        error.param = name
+    return error

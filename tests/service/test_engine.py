@@ -1,0 +1,221 @@
+"""The engine over real, tiny bundles: HTTP answers are the model's own, whoever asks beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from model import load
+from model.cloze import ClozeRequest
+from model.language_model import LanguageModel
+from model.trace import TraceRequest
+from tests.service.clients import app_of, with_client
+from tests.service.test_inference import assert_refused
+from tests.tiny import SENTENCES, tiny_bundle
+
+TEXTS = [sentence.replace(" he ", " ___ ").replace(" she ", " ___ ") for sentence in SENTENCES]
+TEXTS = [text for text in TEXTS if text.count("___") == 1]
+TOLERANCE = 1e-5  # float32, other neighbours in the batch
+HUGE = 10**30
+
+
+@pytest.fixture(scope="module")
+def language_models(tmp_path_factory: pytest.TempPathFactory) -> list[LanguageModel]:
+    folder = tmp_path_factory.mktemp("models")
+    return [
+        load(tiny_bundle(folder / "both", cell="lstm", direction="bidirectional")),
+        load(tiny_bundle(folder / "causal", cell="gru", direction="causal", seed=1)),
+        load(tiny_bundle(folder / "letters", cell="rnn", direction="causal", kind="character", seed=2)),
+    ]
+
+
+def assert_same(actual: Any, expected: Any) -> None:
+    """Equal, floats within the tolerance."""
+    if isinstance(expected, float):
+        assert actual == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE)
+    elif isinstance(expected, dict):
+        assert actual.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_same(actual[key], value)
+    elif isinstance(expected, list | tuple):
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
+            assert_same(one, other)
+    else:
+        assert actual == expected
+
+
+QUESTIONS: list[dict[str, Any]] = [
+    {},
+    {"targets": ["he", "she"], "context": "left"},
+    {"targets": ["he", "she", "herself"], "top_k": 2},
+    {"trace": True},
+    {"trace": {"sites": ["layer1.forward.hidden_state"], "units": [5, 0]}},
+    {"top_k": 3, "context": "left"},
+]
+
+
+def test_answers_under_concurrency_are_those_of_the_model_asked_alone(language_models: list[LanguageModel]) -> None:
+    chance = random.Random(3)
+    asked = [(chance.choice(language_models), chance.choice(TEXTS), chance.choice(QUESTIONS)) for _ in range(80)]
+    asked = [(model, text, q) for model, text, q in asked if not (model.name == "letters" and "context" in q)]
+
+    async def use(client: httpx.AsyncClient) -> None:
+        async def ask(model: LanguageModel, text: str, question: dict[str, Any]) -> httpx.Response:
+            return await client.post("/v1/cloze", json={"text": text, "model": model.name} | question)
+
+        replies = await asyncio.gather(*(ask(*one) for one in asked))
+        for (model, text, question), reply in zip(asked, replies, strict=True):
+            assert reply.status_code == 200, reply.text
+            trace = question.get("trace")
+            chosen = {} if trace in (None, True) else trace
+            request = ClozeRequest(
+                text,
+                (tuple(question["targets"]),) if "targets" in question else None,
+                question.get("top_k"),
+                question.get("context", "both"),
+                None if trace is None else TraceRequest(
+                    tuple(chosen["sites"]) if chosen else None, tuple(chosen["units"]) if chosen else "top:8"
+                ),
+            )  # fmt: skip
+            expected = model.answer([model.prepare(request)])[0].to_dict()
+            assert_same(reply.json(), {"model": model.name, "results": [expected]})
+
+    with_client(app_of(*language_models, max_tokens_read=10**6), use)
+
+
+def test_a_reply_has_every_field_of_the_documented_shape(language_models: list[LanguageModel]) -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.post("/v1/cloze", json={"text": [TEXTS[0], "___ said that ___ left."], "trace": True})
+        one, two = reply.json()["results"]
+        for result in (one, two):
+            assert list(result) == ["text", "temperature", "warnings", "blanks", "joint", "joint_kind", "trace"]
+        assert (one["joint"], one["joint_kind"]) == (None, None)
+        assert two["joint_kind"] == "pseudo"
+        assert len(two["joint"]) == 4
+        blank = one["blanks"][0]
+        assert TEXTS[0][blank["start"] : blank["end"]] == "___"
+        assert [set(entry) for entry in blank["predictions"]] == [
+            {"target", "filled", "probability", "log_probability", "pieces"}
+        ] * 2
+        trace = one["trace"]
+        assert len(trace["sites"]) == 2 * 2 * 6  # layers, directions, activations of an LSTM
+        gate = trace["sites"]["layer0.forward.forget_gate"]
+        assert len(gate["values"]) == len(trace["tokens"])
+        assert len(gate["units"]) == len(gate["values"][0]) == 6
+
+    with_client(app_of(*language_models, default_model="both"), use)
+
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"text": ""}, "invalid_blank", "text"),
+    ({"text": "no blank"}, "invalid_blank", "text"),
+    ({"text": "______MASK]___<mask>"}, "invalid_blank", "text"),
+    ({"text": "___ " + "word " * 2000}, "text_too_long", "text"),
+    ({"text": "___", "targets": [""]}, "invalid_targets", "targets"),
+    ({"text": "___", "targets": ["he", "he"]}, "invalid_targets", "targets"),
+    ({"text": "___", "targets": [["he"], ["she"]]}, "invalid_targets", "targets"),
+    ({"text": "___", "targets": [[]]}, "invalid_targets", "targets"),
+    ({"text": "___", "targets": ["x" * 500]}, "target_too_long", "targets"),
+    ({"text": "___", "targets": [f"w{n}" for n in range(300)]}, "too_many", "targets"),
+    ({"text": "a ___ " * 11}, "too_many", "targets"),
+    ({"text": "___", "top_k": HUGE}, "too_many", "top_k"),
+    ({"text": "___ ___", "top_k": 5}, "invalid_top_k", "top_k"),
+    ({"text": "___self", "top_k": 5}, "invalid_top_k", "top_k"),
+    ({"text": "___", "model": "letters", "top_k": 5}, "invalid_top_k", "top_k"),
+    ({"text": "___", "trace": {"sites": ["layer9.forward.forget_gate"]}}, "invalid_trace", "trace"),
+    ({"text": "___", "trace": {"sites": []}}, "invalid_trace", "trace"),
+    ({"text": "___", "trace": {"units": [6]}}, "invalid_trace", "trace"),
+    ({"text": "___", "trace": {"units": [-1]}}, "invalid_trace", "trace"),
+    ({"text": "___", "trace": {"units": [HUGE]}}, "invalid_trace", "trace"),
+    ({"text": "___", "trace": {"units": "top:0"}}, "invalid_trace", "trace"),
+    ({"text": "___", "trace": {"units": "most"}}, "invalid_trace", "trace"),
+]
+
+
+@pytest.mark.parametrize(("question", "code", "param"), REFUSED)
+def test_what_cannot_be_answered_is_refused_with_its_reason(
+    language_models: list[LanguageModel], question: dict[str, Any], code: str, param: str
+) -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.post("/v1/cloze", json=question)
+        assert len(assert_refused(reply, 422, code, param)) < 500
+        texts = ["Tom said ___ left.", question["text"]]
+        reply = await client.post("/v1/cloze", json=question | {"text": texts})
+        assert reply.status_code == 422
+        assert reply.json()["error"]["param"] in {"text[0]", "text[1]"}
+
+    with_client(app_of(*language_models, default_model="both"), use)
+
+
+ODD_TEXTS = [
+    "\x00 ___ \x00",
+    "▁ ___ ▁▁",
+    "<s> ___ </s> <unk> <pad>",
+    "👩‍👩‍👧 said ___ 🏳️‍🌈",
+    "z̡̢͖̘̗͖̱͛́̍a̸l̴g̵o̶ ___",
+    "\u202e___\u202c \ufeff",
+    "___" + "\n" * 50,
+    "\r\n\t\v\f ___ \u2028\u2029",
+    "ﬁnd ___ ½ Å \u0958",
+    "_" * 500,
+    "[MASK]",
+    "<mask>.",
+    "___; DROP TABLE models; --",
+    "{{ ___ }} ${jndi:ldap://x} <script>alert(1)</script>",
+    "\U0010ffff ___ \ue000",
+]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
+@pytest.mark.parametrize("model", ["both", "causal", "letters"])
+def test_odd_texts_are_answered_with_offsets_of_the_text_as_sent(
+    language_models: list[LanguageModel], text: str, model: str
+) -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.post("/v1/cloze", json={"text": text, "model": model, "trace": True})
+        assert reply.status_code == 200, reply.text
+        result = reply.json()["results"][0]
+        assert result["text"] == text
+        (blank,) = result["blanks"]
+        assert set(text[blank["start"] : blank["end"]]) <= set("_[MASK]<mask>")
+        assert sum(entry["probability"] for entry in blank["predictions"]) == pytest.approx(1)
+        for token in result["trace"]["tokens"]:
+            assert 0 <= token["start"] <= token["end"] <= len(text)
+
+    with_client(app_of(*language_models), use)
+
+
+def test_many_texts_cannot_get_round_the_limits_of_one(language_models: list[LanguageModel]) -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        text = "Tom said that ___ was tired."
+        alone = {"text": text, "trace": {"sites": ["layer0.forward.forget_gate"], "units": "all"}}
+        n_tokens = len((await client.post("/v1/cloze", json=alone)).json()["results"][0]["trace"]["tokens"])
+        n_fitting = 500 // (n_tokens * 6)
+        reply = await client.post("/v1/cloze", json=alone | {"text": [text] * n_fitting})
+        assert reply.status_code == 200, reply.text
+        reply = await client.post("/v1/cloze", json=alone | {"text": [text] * (n_fitting + 1)})
+        assert "the limit is 500" in assert_refused(reply, 422, "too_many", "trace")
+        reply = await client.post("/v1/cloze", json={"text": [text] * 30})
+        assert "the limit of one request is 200" in assert_refused(reply, 422, "too_many", "text")
+
+    with_client(app_of(language_models[0], max_trace_values=500, max_tokens_read=200), use)
+
+
+def test_a_bundle_without_a_language_model_says_what_it_cannot_do(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "contrast", objective={"language_model_weight": 0.0, "contrast_weight": 1.0})
+
+    async def use(client: httpx.AsyncClient) -> None:
+        assert (await client.post("/v1/cloze", json={"text": TEXTS[0]})).status_code == 200
+        reply = await client.post("/v1/cloze", json={"text": TEXTS[0], "top_k": 3})
+        assert "language-model objective" in assert_refused(reply, 422, "unsupported", "top_k")
+        reply = await client.post("/fill-mask", json={"inputs": TEXTS[0], "parameters": {"targets": ["he"]}})
+        assert reply.status_code == 422
+        assert "full vocabulary" in reply.json()["error"]
+
+    with_client(app_of(load(bundle)), use)

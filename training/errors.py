@@ -1,0 +1,62 @@
+"""Every error that training raises on purpose.
+
+TrainingError (an AnaphoraError)    anything below: one clear line for a person
+├── TrainingConfigError             settings that contradict each other, or a preset that cannot be read
+├── CorpusError                     texts that cannot be read or are too few
+├── TokenizerFitError               no tokenizer of this kind and size can be fitted to the texts
+├── ShardError                      token shards that are damaged or were made from other texts
+├── PairsError                      a pairs file that cannot be used
+├── CheckpointError                 a checkpoint that is missing, damaged or of another run
+├── DivergedError                   the loss is no longer a number
+├── DistributedError                processes of one run that do not fit together
+├── EvaluationError                 a suite or its data that cannot be scored
+└── ExperimentError                 an experiment that does not exist or cannot run
+"""
+
+from __future__ import annotations
+
+from model.errors import AnaphoraError
+
+
+class TrainingError(AnaphoraError):
+    """The root of training's errors: its text is one clear line for a person."""
+
+
+class TrainingConfigError(TrainingError):
+    """Settings contradict each other, or a preset cannot be read."""
+
+
+class CorpusError(TrainingError):
+    """A text cannot be found or read, or all of them together are too short to train on."""
+
+
+class TokenizerFitError(TrainingError):
+    """No tokenizer of the asked kind and size, with the words it must hold, can be fitted to the texts."""
+
+
+class ShardError(TrainingError):
+    """Token shards are damaged, or were made from other texts or by another tokenizer."""
+
+
+class PairsError(TrainingError):
+    """A file of pronoun pairs cannot be read, or its pairs cannot be told apart."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint is missing or damaged, or belongs to a run with other settings."""
+
+
+class DivergedError(TrainingError):
+    """The loss or a weight is no longer a finite number, so going on would train nothing."""
+
+
+class DistributedError(TrainingError):
+    """The processes of one run do not agree on what they train, or one of them is gone."""
+
+
+class EvaluationError(TrainingError):
+    """A suite does not exist, its data cannot be read, or the bundle cannot answer it."""
+
+
+class ExperimentError(TrainingError):
+    """An experiment does not exist, or lacks what it compares."""

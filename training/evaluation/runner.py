@@ -1,0 +1,275 @@
+"""`anaphora evaluate`: a bundle, a suite and data in; a table and a JSON report out.
+
+The report holds what the figures depend on (hashes of bundle and data, options, seed, versions) and no times, so
+running twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import logging
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from model.text import NORMALISER_VERSION
+from training.errors import EvaluationError
+from training.evaluation import baselines, suites
+from training.evaluation.suites import Evaluation, Results
+from training.mining import LEFT_CHARACTERS, RIGHT_CHARACTERS, Window
+from training.pronouns import Pairs, load_pairs
+from training.sources import STANDARD_INPUT, fingerprint, spool
+
+REPORT_VERSION = 1
+PACKAGES = ("anaphora", "numpy", "onnxruntime", "sentencepiece")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an evaluation may be told; the defaults are the headline protocol."""
+
+    window: Window = field(default_factory=Window)
+    """How much text a mined item shows."""
+    pair_names: tuple[str, ...] = ()
+    """Pairs to ask about; empty: all."""
+    pairs_file: str | None = None
+    """Pairs other than the bundle's own: a YAML file or a shipped name."""
+    text_field: str = "text"
+    """Field of the text in JSON lines and parquet."""
+    limit: int | None = None
+    """Fewer items, see Evaluation.limit."""
+    seed: int = 0
+    """Of the sample that `limit` draws."""
+    ngram: bool = True
+    """Whether the n-gram baseline is wanted."""
+    ngram_data: tuple[Path, ...] = ()
+    """Texts to fit it on; empty: looked for around the data."""
+    cache: Path | None = None
+    """Folder of fitted n-grams; None: the user's cache folder."""
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise EvaluationError(f"a limit of {self.limit} items leaves nothing to score; expected 1 or more.")
+        if self.ngram_data and not self.ngram:
+            raise EvaluationError(
+                "texts for the n-gram are given, and the n-gram is switched off; drop one of the two."
+            )
+
+
+@dataclass(frozen=True)
+class Report:
+    """The results of one suite and what they depend on."""
+
+    suite: str
+    results: Results
+    context: Mapping[str, Any]
+    """Everything else that goes into the JSON."""
+    notes: tuple[str, ...]
+    """Sentences under the tables."""
+
+    def to_json(self) -> str:
+        """The same text for the same evaluation: no times, no folders of this machine."""
+        content = {
+            "report_version": REPORT_VERSION,
+            "suite": self.suite,
+            **self.context,
+            "results": self.results.to_json(),
+        }
+        return json.dumps(content | {"notes": list(self.notes)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def __str__(self) -> str:
+        bundle = self.context["bundle"]
+        blocks = [f"{bundle['name']} ({bundle['sha256'][:12]}), suite {self.suite}", *map(str, self.results.tables())]
+        return "\n\n".join([*blocks, "\n".join(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+
+
+def evaluate(language_model: Any, suite: str, data: Sequence[Path], options: Options = Options()) -> Report:
+    """Runs one suite on a loaded bundle (`model.language_model.LanguageModel`, the served path).
+
+    Raises EvaluationError for a suite that does not exist or cannot be answered by the bundle, CorpusError for data
+    that cannot be read, PairsError for pairs that do not exist.
+    """
+    run = suites.suite_named(suite)
+    metadata = language_model.bundle.metadata
+    pairs = (
+        load_pairs(options.pairs_file)
+        if options.pairs_file
+        else Pairs.from_json(metadata["pronouns"], "the bundle's pairs")
+    )
+    chosen = tuple(pairs.named(name) for name in dict.fromkeys(options.pair_names)) or pairs.pairs
+    records = fingerprint(data)
+    fitted, notes = _ngram(suite, metadata["provenance"], data, options)
+    if fitted is not None and (shared := {r.sha256 for r in records} & {r.sha256 for r in fitted.sources}):
+        notes.append(
+            f"{len(shared)} of the data's files are also among the n-gram's texts: its figures there are too good"
+        )
+    evaluation = Evaluation(
+        language_model=language_model,
+        data=data,
+        pairs=pairs,
+        chosen=chosen,
+        window=options.window,
+        trigram=fitted.trigram if fitted else None,
+        has_language_model=language_model.bundle.has_language_model,
+        text_field=options.text_field,
+        limit=options.limit,
+        seed=options.seed,
+    )
+    context = {
+        "bundle": {"name": language_model.name, "sha256": language_model.sha256},
+        "data": [asdict(record) for record in records],
+        "ngram": {"description": fitted.description, "sources": [asdict(record) for record in fitted.sources]}
+        if fitted
+        else None,
+        "options": {
+            "window": asdict(options.window),
+            "pairs": [pair.name for pair in chosen],
+            "limit": options.limit,
+            "seed": options.seed,
+        },
+        "versions": _versions(),
+    }
+    return Report(suite, run(evaluation), context, tuple(notes))
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command: prints the tables, writes `--json`; returns 0. Raises SystemExit(2) on wrong usage, TrainingError
+    else."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    suites.suite_named(arguments.suite)  # before anything slow
+    if arguments.json is not None and not arguments.json.resolve().parent.is_dir():
+        raise EvaluationError(f"--json {arguments.json}: there is no folder {arguments.json.parent}; create it first.")
+    options = Options(
+        window=Window(arguments.left, arguments.right, arguments.whole_document),
+        pair_names=tuple(arguments.pair),
+        pairs_file=arguments.pairs,
+        text_field=arguments.text_field,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        ngram=not arguments.no_ngram,
+        ngram_data=tuple(arguments.ngram_data),
+        cache=arguments.cache,
+    )
+    from model.language_model import load  # slow to import, and not needed to refuse
+
+    language_model = load(arguments.bundle)
+    with tempfile.TemporaryDirectory() as folder:
+        data = [spool(Path(folder)) if path == STANDARD_INPUT else Path(path) for path in arguments.data]
+        report = evaluate(language_model, arguments.suite, data, options)
+    sys.stdout.write(str(report))
+    if arguments.json is not None:
+        part = arguments.json.with_name(arguments.json.name + ".part")
+        part.write_text(report.to_json(), encoding="utf-8")
+        part.replace(arguments.json)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of `anaphora evaluate`."""
+    parser = argparse.ArgumentParser(
+        prog="anaphora evaluate",
+        description="Score a bundle on a suite, each figure beside its baselines.",
+        epilog="See docs/evaluation.md.",
+    )
+    parser.add_argument("bundle", metavar="BUNDLE", help="the name of a shipped bundle, or a folder")
+    parser.add_argument("--suite", required=True, choices=[*suites.SUITES, *suites.PLANNED], help="what to measure")
+    parser.add_argument(
+        "--data",
+        required=True,
+        nargs="+",
+        metavar="PATH",
+        help="texts (cloze, perplexity) or BLiMP's .jsonl (pairs); - is standard input",
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the report there too")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="at most N items a pair (cloze, sampled), lines a file (pairs), documents (perplexity)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the sample that --limit draws (default 0)")
+    parser.add_argument(
+        "--text-field",
+        default="text",
+        metavar="NAME",
+        help="field of JSON lines and parquet that holds the text (default text)",
+    )
+    cloze = parser.add_argument_group("cloze")
+    cloze.add_argument(
+        "--left",
+        type=int,
+        default=LEFT_CHARACTERS,
+        metavar="N",
+        help=f"most characters before the blank (default {LEFT_CHARACTERS})",
+    )
+    cloze.add_argument(
+        "--right",
+        type=int,
+        default=RIGHT_CHARACTERS,
+        metavar="N",
+        help=f"most characters after the blank (default {RIGHT_CHARACTERS})",
+    )
+    cloze.add_argument(
+        "--whole-document", action="store_true", help="let the window run on over the ends of paragraphs"
+    )
+    cloze.add_argument(
+        "--pair",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this pair, e.g. he/she; may be repeated (default: all)",
+    )
+    cloze.add_argument(
+        "--pairs", metavar="FILE", help="pairs other than the bundle's own: a YAML file, or english, spanish"
+    )
+    ngram = parser.add_argument_group("n-gram baseline")
+    ngram.add_argument(
+        "--ngram-data",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="texts to fit it on (default: the bundle's own where found, else the folder train beside the data)",
+    )
+    ngram.add_argument("--no-ngram", action="store_true", help="leave it out")
+    ngram.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder of fitted n-grams (default: anaphora in the user's cache folder)",
+    )
+    return parser
+
+
+def _ngram(
+    suite: str, provenance: Mapping[str, Any], data: Sequence[Path], options: Options
+) -> tuple[baselines.FittedTrigram | None, list[str]]:
+    """The fitted n-gram, where the suite has a column for it and there is a text for it; and what to say."""
+    if suite not in suites.NGRAM_SUITES or not options.ngram:
+        return None, []
+    found = (
+        (list(options.ngram_data), "the texts given")
+        if options.ngram_data
+        else baselines.training_texts_of(provenance, data)
+    )
+    if found is None:
+        return None, ["no n-gram column: no training text was found around the data; name one with --ngram-data"]
+    fitted = baselines.fitted_trigram(found[0], found[1], options.text_field, options.cache)
+    return fitted, [f"n-gram: {fitted.description}"]
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "normaliser": str(NORMALISER_VERSION)}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions

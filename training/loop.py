@@ -1,0 +1,238 @@
+"""The trainer: one step readable at a glance; around it validation, checkpoints and the way to stop."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.network import Network
+from model.tokenizer import Tokenizer
+from training.batches import Batches
+from training.checkpoint import Checkpoint, load_checkpoint, load_optimiser, optimiser_tensors, save_checkpoint
+from training.config import TrainingConfig
+from training.contrasts import ContrastTable
+from training.errors import CheckpointError, DivergedError
+from training.objective import HiddenStates, Objective
+from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser
+from training.places import PlaceFinder
+from training.pronouns import Pairs
+from training.shards import TokenShards
+from training.validation import Validation, ValidationResult
+
+LOG_EVERY_STEPS = 20
+VALIDATION_ROWS = 64
+VALIDATION_BATCHES = 16
+
+Listener = Callable[["Trainer"], None]
+
+
+class Trainer:
+    """A network, a corpus, and where the training of one on the other stands."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        tokenizer: Tokenizer,
+        tokens: TokenShards,
+        held_out: TokenShards | None,
+        pairs: Pairs,
+        run_folder: Path,
+        device: str = "cpu",
+    ) -> None:
+        """`held_out`: validation text; None holds out the end of `tokens`."""
+        self.config, self.pairs, self.run_folder = config, pairs, run_folder
+        torch.manual_seed(config.seed)
+        self.network = Network(config.network(tokenizer.vocabulary_size), config.dropout).to(device)
+        self.optimiser = make_optimiser(self.network, config.learning_rate, config.weight_decay)
+        self.objective = Objective(self.network, tokenizer.is_word, tokenizer.is_marked)
+        contrasts = ContrastTable(pairs, tokenizer)
+        bidirectional = config.direction == "bidirectional"
+
+        def finder(share: float) -> PlaceFinder:
+            return PlaceFinder(
+                tokenizer,
+                contrasts,
+                bidirectional=bidirectional,
+                least_right_context=config.least_right_context,
+                language_model_share=share,
+            )
+
+        stop = len(tokens) if held_out else round(len(tokens) * (1 - config.validation_share))
+        self.n_corpus_tokens = stop
+        self.finder = finder(config.language_model_share if config.language_model_weight else 0.0)
+        self.batches = Batches(
+            tokens,
+            tokenizer,
+            rows=config.rows,
+            bptt_steps=config.bptt_steps,
+            fragment_share=config.fragment_share,
+            seed=config.seed,
+            stop=stop,
+        )
+        held_out_batches = Batches(
+            held_out or tokens,
+            tokenizer,
+            rows=VALIDATION_ROWS,
+            bptt_steps=config.bptt_steps,
+            fragment_share=1.0,
+            seed=0,
+            start=0 if held_out else stop,
+        )
+        self.validation = Validation(held_out_batches, finder(0.1), VALIDATION_BATCHES)
+        self.carried = self.network.initial_state(self.batches.n_streams)
+        self.n_steps = self.n_tokens = 0
+        self.elapsed_seconds = 0.0
+        self.history: list[dict[str, Any]] = []
+        self._recent: list[dict[str, float]] = []
+        self.stop_requested = False
+
+    def step(self) -> None:
+        """Reads one batch, and moves the weights a little."""
+        batch = self.batches.next()
+        asked = self.finder.find(batch, np.random.default_rng([self.config.seed, 3, self.n_steps]))
+        self._set_learning_rate()
+
+        states = HiddenStates(self.network, batch, self._forward_state(batch.fresh))
+        losses = self.objective.losses(states, asked, with_language_model=self.config.language_model_weight > 0)
+        loss = losses.weighted(self.config.language_model_weight, self.config.contrast_weight)
+
+        self.optimiser.zero_grad(set_to_none=True)
+        if loss.requires_grad:  # a batch may hold nothing to learn from
+            loss.backward()
+        norm = clip_gradients(self.network.parameters(), self.config.gradient_clip)
+        if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
+            raise DivergedError(
+                f"loss {float(loss.detach())}, gradient norm {norm} at step {self.n_steps} "
+                f"(batch {self.batches.n_batches - 1}): the weights were not changed. The last good checkpoint is {self.checkpoint_path}; "
+                f"resume with a smaller learning rate than {self.config.learning_rate}."
+            )
+        self.optimiser.step()
+
+        n_streams = self.batches.n_streams
+        self.carried = [tuple(part[:n_streams].detach() for part in layer) for layer in states.final_state]
+        self.n_steps += 1
+        self.n_tokens += batch.n_tokens
+        self._recent.append({name: float(term.detach()) for name, term in vars(losses).items() if term is not None})
+
+    def _forward_state(self, fresh: np.ndarray) -> list[tuple[torch.Tensor, ...]]:
+        """What the forward stacks start from: carried in the streams that go on, zeros everywhere else."""
+        state = self.network.initial_state(len(fresh))
+        keep = torch.from_numpy(~fresh[: self.batches.n_streams]).to(self.network.projection_bias.device)
+        for layer, carried in zip(state, self.carried, strict=True):
+            for part, old in zip(layer, carried, strict=True):
+                part[: len(old)] = old * keep[:, None]
+        return state
+
+    def _set_learning_rate(self) -> None:
+        factor = learning_rate_factor(self.n_steps, self.config.warmup_steps, self.progress)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * factor
+
+    @property
+    def progress(self) -> float:
+        """How far the run is, 0 to 1, by whichever of epochs, steps and minutes ends it."""
+        if self.config.steps is not None:
+            return self.n_steps / self.config.steps
+        if self.config.minutes is not None:
+            return self.elapsed_seconds / (60 * self.config.minutes)
+        return self.n_tokens / (self.n_corpus_tokens * (self.config.epochs or 1.0))
+
+    def run(self, listener: Listener) -> bool:
+        """Steps until the end or until `stop_requested`; True when it got to the end. Saves either way."""
+        self.network.train()
+        last_saved = time.monotonic()
+        while self.progress < 1 and not self.stop_requested:
+            started = time.monotonic()
+            self.step()
+            self.elapsed_seconds += time.monotonic() - started
+            if self.n_steps % LOG_EVERY_STEPS == 0:
+                self._log()
+            if self.n_steps % self.config.validate_every_steps == 0:
+                self.validate()
+            if time.monotonic() - last_saved > 60 * self.config.checkpoint_minutes:
+                self.save()
+                last_saved = time.monotonic()
+            listener(self)
+        finished = self.progress >= 1
+        if self._recent:
+            self._log()
+        if finished and (not self.history or "valid_left_nats" not in self.history[-1]):
+            self.validate()
+        self.save()
+        return finished
+
+    def _log(self) -> None:
+        row: dict[str, Any] = {
+            "step": self.n_steps,
+            "tokens": self.n_tokens,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "learning_rate": self.optimiser.param_groups[0]["lr"],
+        }
+        for name in ("left", "both", "contrast_left", "contrast_both"):
+            values = [recent[name] for recent in self._recent if name in recent]
+            row[f"train_{name}_nats"] = sum(values) / len(values) if values else None
+        self._recent = []
+        self.history.append(row)
+
+    def validate(self) -> ValidationResult:
+        """Measures the held-out text and notes it in the history."""
+        result = self.validation.measure(self.objective, language_model=self.config.language_model_weight > 0)
+        row: dict[str, Any] = {"step": self.n_steps, "tokens": self.n_tokens}
+        row["elapsed_seconds"] = round(self.elapsed_seconds, 3)
+        self.history.append(row | result.to_json([pair.name for pair in self.pairs.pairs]))
+        return result
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the run's latest checkpoint stands."""
+        return self.run_folder / "checkpoint.safetensors"
+
+    def save(self) -> None:
+        """Writes a checkpoint; the one before stays until the new one is whole."""
+        tensors = {f"network.{name}": value for name, value in self.network.named_weights().items()}
+        tensors |= {f"optimiser.{name}": value for name, value in optimiser_tensors(self.optimiser).items()}
+        for layer, parts in enumerate(self.carried):
+            tensors |= {f"carried.{layer}.{number}": part for number, part in enumerate(parts)}
+        tensors["random.cpu"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        values = {
+            "config": asdict(self.config),
+            "batches": self.batches.state_dict(),
+            "n_steps": self.n_steps,
+            "n_tokens": self.n_tokens,
+            "elapsed_seconds": self.elapsed_seconds,
+            "history": self.history,
+            "recent": self._recent,
+        }
+        save_checkpoint(self.checkpoint_path, Checkpoint(tensors, values))
+
+    def resume(self) -> None:
+        """Goes on from the run's checkpoint. Raises CheckpointError when it was made with other settings."""
+        checkpoint = load_checkpoint(self.checkpoint_path)
+        then, now = checkpoint.values["config"], json.loads(json.dumps(asdict(self.config)))
+        may_change = {"epochs", "steps", "minutes", "checkpoint_minutes", "validate_every_steps"}
+        if changed := sorted(name for name in now if now[name] != then.get(name) and name not in may_change):
+            differences = ", ".join(f"{name} was {then.get(name)!r}, now {now[name]!r}" for name in changed)
+            raise CheckpointError(f"{self.checkpoint_path} was made with other settings: {differences}.")
+        self.network.load_weights({name: t.numpy() for name, t in checkpoint.group("network.").items()})
+        load_optimiser(self.optimiser, checkpoint.group("optimiser."))
+        device = self.network.projection_bias.device
+        self.carried = [
+            tuple(checkpoint.tensors[f"carried.{layer}.{part}"].to(device) for part in range(len(parts)))
+            for layer, parts in enumerate(self.carried)
+        ]
+        self.batches.load_state_dict(checkpoint.values["batches"])
+        for name in ("n_steps", "n_tokens", "elapsed_seconds", "history"):
+            setattr(self, name, checkpoint.values[name])
+        self._recent = checkpoint.values["recent"]
+        torch.set_rng_state(checkpoint.tensors["random.cpu"])
+        if torch.cuda.is_available() and "random.cuda" in checkpoint.tensors:
+            torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"])

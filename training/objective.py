@@ -1,0 +1,193 @@
+"""What is learnt: language modelling, and a contrast at pronouns.
+
+    loss = w_lm * (CE_left + CE_both) + w_contrast * (C_left + C_both)
+
+CE_left is the forward half's next-piece cross-entropy, CE_both that of a blanked word given both sides; a causal
+network has only the left terms. C is the two-way choice between the right pronoun and its counterpart (he/she,
+him/her ...) at the first piece where the two differ: softplus(-margin), no vocabulary-sized product needed. The
+cross-entropies are estimated on a random share of the places and never hold a places x vocabulary matrix whole.
+
+Letters as in model/network.py: B rows, T moments, N places, E embedding, V pieces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.network import Network, TorchState
+from training.batches import Batch
+from training.places import Asked, Places
+
+CHUNK = 256
+"""Places whose logits are held at once: 256 x 8,192 float32 are 8 MB, which stays in a processor's cache."""
+
+
+class TiedCrossEntropy(torch.autograd.Function):
+    """Mean cross-entropy of a tied softmax in chunks; the gradient is made on the way forward.
+
+    r (N, E), embedding (V, E), bias (V,), target (N,): a piece, or -1 where any piece of `ending` (V,) will do,
+    whose loss is -log of their summed probability.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, r: Tensor, embedding: Tensor, bias: Tensor, target: Tensor, ending: Tensor) -> Tensor:
+        total = r.new_zeros((), dtype=torch.float32)
+        grad_r = torch.empty_like(r)
+        grad_embedding, grad_bias = torch.zeros_like(embedding), torch.zeros_like(bias)
+        for start in range(0, len(r), CHUNK):
+            part = slice(start, start + CHUNK)
+            logits = torch.addmm(bias, r[part], embedding.t()).float()  # (chunk, V)
+            logits -= logits.amax(dim=1, keepdim=True)
+            wanted, ends = target[part].clamp(min=0), target[part] < 0
+            total -= logits.gather(1, wanted[:, None]).squeeze(1)[~ends].sum()
+            exponentials = logits.exp_()
+            normaliser = exponentials.sum(dim=1, keepdim=True)
+            total += normaliser.log().sum()
+            gradient = exponentials.div_(normaliser)  # softmax; the target's share is taken off below
+            if ends.any():
+                allowed = gradient[ends] * ending
+                share = allowed.sum(dim=1, keepdim=True)
+                total -= (share * normaliser[ends]).log().sum()
+                gradient[ends] -= allowed / share
+            rows = torch.nonzero(~ends).squeeze(1)
+            gradient[rows, wanted[rows]] -= 1.0
+            gradient = gradient.to(r.dtype)
+            grad_r[part] = gradient @ embedding
+            grad_embedding.addmm_(gradient.t(), r[part])
+            grad_bias += gradient.sum(dim=0)
+        ctx.save_for_backward(grad_r, grad_embedding, grad_bias)
+        ctx.n_places = max(len(r), 1)
+        return total / ctx.n_places
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        scale = grad_outputs[0] / ctx.n_places
+        grad_r, grad_embedding, grad_bias = ctx.saved_tensors
+        return grad_r * scale, grad_embedding * scale, grad_bias * scale, None, None
+
+
+def tied_cross_entropy(
+    r: Tensor, embedding: Tensor, bias: Tensor, target: Tensor, ending: Tensor | None = None
+) -> Tensor:
+    """Mean nats of `target` (N,) under softmax(embedding r + bias); see TiedCrossEntropy. 0 when there is no place."""
+    ending = torch.zeros_like(bias) if ending is None else ending
+    value: Tensor = TiedCrossEntropy.apply(r, embedding, bias, target, ending)  # type: ignore[no-untyped-call]
+    return value
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Mean nats of each term, as scalars on the network's device; None where nothing was asked."""
+
+    left: Tensor | None
+    both: Tensor | None
+    contrast_left: Tensor | None
+    contrast_both: Tensor | None
+
+    def weighted(self, language_model_weight: float, contrast_weight: float) -> Tensor:
+        """The loss that is minimised: the sum of the terms, each times its weight; 0 where the batch asks nothing."""
+        terms = [
+            (language_model_weight, self.left),
+            (language_model_weight, self.both),
+            (contrast_weight, self.contrast_left),
+            (contrast_weight, self.contrast_both),
+        ]
+        present = [weight * term for weight, term in terms if term is not None and weight > 0]
+        return torch.stack(present).sum() if present else torch.zeros(())  # no place drawn and no pronoun in it
+
+
+class HiddenStates:
+    """The top hidden states of one batch, by place."""
+
+    def __init__(self, network: Network, batch: Batch, state: TorchState) -> None:
+        """Reads the batch. `state`: the forward state that the streams carry, each part (B, H); zeros where fresh."""
+        device = network.projection_bias.device
+        ids = torch.from_numpy(batch.ids.T.copy()).to(device)  # (T, B)
+        hidden, self.final_state = network.read("forward", ids, state)
+        # Before place t stands the state after token t - 1; before place 0 the carried one.
+        self.before = torch.cat([state[-1][0].unsqueeze(0), hidden[-1][:-1]])  # (T, B, H)
+        self.after: Tensor | None = None
+        if "backward" in network.config.directions:
+            reversed_ids = torch.from_numpy(from_the_end(batch.ids, batch.lengths).T.copy()).to(device)
+            hidden, _ = network.read("backward", reversed_ids)
+            nothing = torch.zeros_like(hidden[-1][:1])
+            self.after = torch.cat([nothing, hidden[-1]])  # [k]: after reading k tokens from the end
+            self.lengths = torch.from_numpy(batch.lengths).to(device)
+
+    def forward_at(self, places: Places) -> Tensor:
+        """(N, H): the forward state before each place."""
+        return self.before[_index(places.time, self.before), _index(places.row, self.before)]
+
+    def backward_at(self, places: Places) -> Tensor:
+        """(N, H): the backward state from after the word of each place."""
+        assert self.after is not None
+        row = _index(places.row, self.after)
+        return self.after[self.lengths[row] - _index(places.after, self.after), row]
+
+
+def from_the_end(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Each row of ids (B, T) in the order in which a backward stack reads it; padding stays at the end."""
+    times = np.arange(ids.shape[1])
+    back = np.where(times < lengths[:, None], lengths[:, None] - 1 - times, times)
+    return np.take_along_axis(ids, back, axis=1)
+
+
+def _index(values: np.ndarray, like: Tensor) -> Tensor:
+    return torch.from_numpy(values).to(like.device)
+
+
+class Objective:
+    """Losses of a batch, from the places asked of it."""
+
+    def __init__(self, network: Network, is_word: np.ndarray, is_marked: np.ndarray) -> None:
+        self.network = network
+        device = network.projection_bias.device
+        continues = is_word & ~is_marked  # pieces that would go on with a word
+        self.ending = torch.from_numpy(~continues).to(device, torch.float32)
+
+    def losses(self, states: HiddenStates, asked: Asked, *, with_language_model: bool = True) -> Losses:
+        """The four terms of one batch that has been read."""
+        both_sides = states.after is not None
+        left = both = None
+        if with_language_model:
+            left = self._cross_entropy(states, asked.left, asked.left_target, both_sides=False)
+            if both_sides:
+                both = self._cross_entropy(states, asked.both, asked.both_target, both_sides=True)
+        contrast_left = contrast_both = None
+        if len(asked.contrast):
+            margins_left, margins_both = self.margins(states, asked)
+            contrast_left = F.softplus(-margins_left).mean()
+            if margins_both is not None and asked.contrast_seen.any():
+                seen = _index(asked.contrast_seen, margins_both)
+                contrast_both = F.softplus(-margins_both)[seen].mean()
+        return Losses(left, both, contrast_left, contrast_both)
+
+    def margins(self, states: HiddenStates, asked: Asked) -> tuple[Tensor, Tensor | None]:
+        """(N,) log-odds of the right pronoun against its counterpart, from the left alone and from both sides."""
+        forward = states.forward_at(asked.contrast)
+        weights, bias = self.network.embedding.weight, self.network.output_bias
+        right, wrong = _index(asked.contrast_right, bias), _index(asked.contrast_wrong, bias)
+        direction = F.embedding(right, weights) - F.embedding(wrong, weights)  # (N, E)
+        offset = bias[right] - bias[wrong]
+        left = (self.network.readout(forward) * direction).sum(dim=1) + offset
+        if states.after is None:
+            return left, None
+        backward = states.backward_at(asked.contrast)
+        return left, (self.network.readout(forward, backward) * direction).sum(dim=1) + offset
+
+    def _cross_entropy(
+        self, states: HiddenStates, places: Places, target: np.ndarray, *, both_sides: bool
+    ) -> Tensor | None:
+        if not len(places):
+            return None
+        backward = states.backward_at(places) if both_sides else None
+        r = self.network.readout(states.forward_at(places), backward)
+        return tied_cross_entropy(
+            r, self.network.embedding.weight, self.network.output_bias, _index(target, r), self.ending
+        )

@@ -1,0 +1,156 @@
+"""The report of a training: report.json, and report.html, one page that needs nothing else and no internet.
+
+Knows what is shown and in which order: figures first, then curves, then what they depend on.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from training.curves import History, pictures, speeds
+from training.evaluation.tables import ABSENT, Table
+from training.figures import validation_tables
+
+REPORT_VERSION = 1
+MAX_SHOWN_TEXTS = 200
+MAX_SHOWN_ROWS = 40
+
+
+def write_report(run_folder: Path, metadata: Mapping[str, Any], history: History) -> None:
+    """Writes both files. `metadata`: what went into bundle.json; `history`: the trainer's. Raises OSError."""
+    content = {"report_version": REPORT_VERSION, **metadata, "history": list(history)}
+    text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    for name, written in (("report.json", text), ("report.html", page(metadata, history))):
+        part = run_folder / (name + ".part")
+        part.write_text(written, encoding="utf-8")
+        part.replace(run_folder / name)
+
+
+def page(metadata: Mapping[str, Any], history: History) -> str:
+    """The page, HTML."""
+    provenance, network = metadata["provenance"], metadata["network"]
+    pair_names = [pair["name"] for pair in metadata["pronouns"]["pairs"]]
+    drawn = [
+        f"<figure>{picture.svg}<figcaption>{html.escape(picture.title)}</figcaption></figure>"
+        for picture in pictures(history, pair_names)
+    ]
+    template = Template((resources.files("training") / "report.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        name=html.escape(metadata["name"]),
+        summary=html.escape(
+            f"{network['direction']} {network['cell']}, {network['n_layers']} layers of {network['hidden_size']:,} units, "
+            f"{network['vocabulary_size']:,} {metadata['tokenizer']} pieces; {provenance['n_tokens']:,} tokens read in "
+            f"{provenance['n_steps']:,} steps, {_duration(provenance['elapsed_seconds'])}"
+        ),
+        command=html.escape(provenance["command"]),
+        figures="\n".join(table(each) for each in validation_tables(metadata["metrics"])) or "<p>None were measured.</p>",
+        curves="\n".join(drawn) or "<p>The run was too short for curves.</p>",
+        course=table(_course(history, pair_names)),
+        calibration=table(_calibration(metadata["calibration"])),
+        settings=table(Table("", ("setting", "value"), _pairs_of(provenance["settings"]))),
+        data="\n".join(table(each) for each in _data(provenance)),
+        making=table(Table("", ("what", "value"), _making(metadata))),
+    )
+
+
+def table(shown: Table) -> str:
+    """A table in HTML; one without rows is told in words."""
+    if not shown.rows:
+        return f"<p>{html.escape(shown.title or 'There is nothing to show')}: none.</p>"
+    caption = f"<caption>{html.escape(shown.title)}</caption>" if shown.title else ""
+    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in shown.header)
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(row[0])}</th>'
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+        + "</tr>\n"
+        for row in shown.rows
+    )
+    return f'<div class="table"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>'
+
+
+def _course(history: History, pair_names: Sequence[str]) -> Table:
+    """The held-out figures, evenly thinned, beside the curves that show them."""
+    rows = [row for row in history if "learning_rate" not in row]
+    step = math.ceil(len(rows) / MAX_SHOWN_ROWS) or 1
+    shown = rows[::-1][::step][::-1]  # the last is always there
+    names = {"valid_left_nats": "nats, left", "valid_both_nats": "nats, both sides"}
+    for pair in pair_names:
+        names |= {f"valid_{pair}_left": f"{pair}, left", f"valid_{pair}_both": f"{pair}, both sides"}
+    names = {name: label for name, label in names.items() if any(row.get(name) is not None for row in shown)}
+    speed = dict(speeds(history))
+    cells = tuple(
+        (
+            f"{row['tokens']:,}",
+            f"{row['step']:,}",
+            *(_figure(row.get(name)) for name in names),
+            f"{speed[row['tokens']]:,.0f}" if row["tokens"] in speed else ABSENT,
+        )
+        for row in shown
+    )
+    header = ("tokens", "steps", *names.values(), "tokens per second")
+    return Table("Held-out figures during training", header, cells)
+
+
+def _calibration(entries: Sequence[Mapping[str, Any]]) -> Table:
+    rows = tuple((e["pair"], e["context"], f"{e['temperature']:.3f}", f"{e['items']:,}") for e in entries)
+    return Table("Calibration temperatures", ("pair", "context", "temperature", "items"), rows)
+
+
+def _data(provenance: Mapping[str, Any]) -> list[Table]:
+    tables = []
+    for name, title in (("sources", "Training texts"), ("valid_sources", "Validation texts")):
+        records = provenance[name]
+        total = f"{title}: {provenance[f'n_{name}']:,}, {provenance[f'{name}_bytes']:,} bytes"
+        if len(records) > MAX_SHOWN_TEXTS:
+            total += f"; the first {MAX_SHOWN_TEXTS}"
+        rows = tuple((r["name"], f"{r['bytes']:,}", r["sha256"]) for r in records[:MAX_SHOWN_TEXTS])
+        if rows or name == "sources":
+            tables.append(Table(total, ("text", "bytes", "SHA-256"), rows))
+    return tables
+
+
+def _making(metadata: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    provenance = metadata["provenance"]
+    named = ("started_at", "finished_at", "n_documents", "n_corpus_tokens", "n_tokens", "n_steps", "n_epochs")
+    return (
+        *((name, _text(provenance[name])) for name in named),
+        *((f"{group}.{name}", _text(value)) for group in ("code", "versions", "hardware") for name, value in provenance[group].items()),
+        *((f"objective.{name}", _text(value)) for name, value in metadata["objective"].items()),
+    )
+
+
+def _pairs_of(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _text(value)) for name, value in values.items())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return ABSENT if value is None else str(value)
+
+
+def _figure(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) and math.isfinite(value) else ABSENT
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min of steps" if hours else f"{seconds / 60:.1f} min of steps"
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value
