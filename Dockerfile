@@ -29,6 +29,7 @@ COPY . .
 RUN pip --python /venv/bin/python install --no-cache-dir --no-compile --no-deps --prefix /project . \
     && rm -rf /project/lib/python3.11/site-packages/model/bundles \
     && ln -s /models /project/lib/python3.11/site-packages/model/bundles \
+    && cp -a model/bundles /models && chmod -R a+rX /models \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /project/lib
 
 FROM packages AS training-packages
@@ -45,7 +46,7 @@ FROM base AS training
 LABEL org.opencontainers.image.title="Anaphora, the trainer" org.opencontainers.image.licenses="MIT AND CC0-1.0"
 COPY --from=training-packages /venv /venv
 COPY --from=project /project /venv
-COPY model/bundles /models
+COPY --from=project /models /models
 # torch keeps caches in the home folder, and a user without a name has none.
 ENV HOME=/tmp USER=anaphora OMP_WAIT_POLICY=passive
 USER 10001:10001
@@ -58,7 +59,7 @@ FROM base AS service
 LABEL org.opencontainers.image.title="Anaphora" org.opencontainers.image.licenses="MIT AND CC0-1.0"
 COPY --from=packages /venv /venv
 COPY --from=project /project /venv
-COPY model/bundles /models
+COPY --from=project /models /models
 ENV ANAPHORA_MODELS=/models ANAPHORA_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000

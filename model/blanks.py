@@ -15,8 +15,9 @@ from model.text import NormalisedText, is_word_character, normalise, normalised
 from model.tokenizer import MARK, Encoding, Tokenizer
 
 BLANK = regex.compile(r"_{3,}|\[MASK\]|<mask>")
-AT_SENTENCE_START = regex.compile(r"""(?:^|[.!?]["')\]]*\s+)["'(\[]*$""")
-"""What stands before a blank where a sentence starts: nothing, or .!? with closing quotes; then opening quotes."""
+AT_SENTENCE_START = regex.compile(r"""(?r)(?:^|[.!?]["')\]]*\s+)["'(\[]*""")
+"""What stands before a blank where a sentence starts: nothing, or .!? with closing quotes; then opening quotes. Matched
+backwards from the blank, so that a long text before it costs nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,33 +47,46 @@ class BlankedText:
     """A normalised text with its blanks found: fixed parts and chunks in turn, part chunk part ... chunk part."""
 
     def __init__(self, source: str, tokenizer: Tokenizer) -> None:
-        """Raises BlankError when there is no blank in `source`, or two blanks touch."""
+        """Raises BlankError when there is no blank in `source`, or no space between two."""
         self.tokenizer = tokenizer
         self.text: NormalisedText = normalise(source)
         text = self.text.text
         self.blanks: list[tuple[int, int]] = [found.span() for found in BLANK.finditer(text)]
         if not self.blanks:
             raise BlankError("the text has no blank. Mark the place with ___ (or [MASK] or <mask>).")
-        self.chunks = [self._chunk(start, end) for start, end in self.blanks]
-        for (_, end), (start, _) in zip(self.chunks, self.chunks[1:], strict=False):
-            if start < end:
-                raise BlankError("two blanks touch one another; put a space or a word between them.")
+        self.chunks = self._chunks()
         edges = [0, *(edge for chunk in self.chunks for edge in chunk), len(text)]
         self._part_starts = edges[0::2]
         self.parts: list[Encoding] = [
             tokenizer.encode(text[start:end]) for start, end in zip(edges[0::2], edges[1::2], strict=True)
         ]
 
-    def _chunk(self, start: int, end: int) -> tuple[int, int]:
-        """The span between spaces or newlines around a blank, with the space before it: no piece crosses its edges."""
-        text = self.text.text
-        while start > 0 and text[start - 1] not in " \n":
-            start -= 1
-        while end < len(text) and text[end] not in " \n":
-            end += 1
-        if self.tokenizer.kind != "character" and start > 0 and text[start - 1] == " ":
-            start -= 1
-        return start, end
+    def _chunks(self) -> list[tuple[int, int]]:
+        """Around each blank the span between spaces or newlines, with the space before it: no piece crosses its edges."""
+        text, chunks, previous_end = self.text.text, [], 0
+        for start, end in self.blanks:
+            if start < previous_end:  # refused before more is read: a text of nothing but blanks must not take long
+                raise BlankError("two blanks stand with no space between them; put one there, or fill one of them.")
+            while start > previous_end and text[start - 1] not in " \n":
+                start -= 1
+            while end < len(text) and text[end] not in " \n":
+                end += 1
+            if self.tokenizer.kind != "character" and start > previous_end and text[start - 1] == " ":
+                start -= 1
+            chunks.append((start, end))
+            previous_end = end
+        return chunks
+
+    @property
+    def n_tokens(self) -> int:
+        """Pieces of the text, <s> and </s> counted, each blank with the letters that it touches as one."""
+        beside = sum(len(self.fill(blank, "x").outside) for blank in range(len(self.blanks)) if self._has_beside(blank))
+        return 2 + sum(map(len, self.parts)) + len(self.blanks) + beside
+
+    def _has_beside(self, blank: int) -> bool:
+        """Whether anything stands in the chunk of a blank beside it and the space before."""
+        (start, end), (chunk_start, chunk_end) = self.blanks[blank], self.chunks[blank]
+        return end < chunk_end or self.text.text[chunk_start:start] not in ("", " ")
 
     def source_span(self, blank: int) -> tuple[int, int]:
         """Where a blank stands in the text as it was sent, in code points."""
@@ -87,8 +101,8 @@ class BlankedText:
         start, end = self.blanks[blank]
         word = normalised(target)
         if not word or BLANK.search(word):
-            raise TargetError(f"target {target!r} of blank {blank + 1} is no word to put there.")
-        if word == word.lower() and AT_SENTENCE_START.search(text, 0, start):
+            raise TargetError(f"target {target!r:.60} of blank {blank + 1} is no word to put there.")
+        if word == word.lower() and AT_SENTENCE_START.match(text, 0, start):
             word = word[0].upper() + word[1:]
         chunk_start, chunk_end = self.chunks[blank]
         before = text[chunk_start:start]

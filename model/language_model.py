@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from model.blanks import BlankedText, FilledBlank
-from model.bundle import Bundle, is_bundle, read_bundle
+from model.bundle import Bundle, is_bundle, moved_aside, read_bundle
 from model.cloze import ClozeRequest, ClozeResult
 from model.config import NetworkConfig
-from model.errors import ModelNotFoundError, UnsupportedError
+from model.errors import ModelNotFoundError, TargetError, UnsupportedError
 from model.limits import Limits
-from model.prepared import PreparedCloze, conclude, prepare
+from model.prepared import PreparedCloze, conclude, most_probable_fills, prepare
 from model.runtime import Runtime
 from model.scores import Place, Term, log_probability_rows, score_terms
 from model.scoring import filled_ids
@@ -128,13 +129,7 @@ class LanguageModel:
 
     def _trace(self, question: PreparedCloze, result: ClozeResult, request: TraceRequest) -> Trace:
         """The trace of the text with its most probable filling; each blank is one column."""
-        best = [blank.predictions[0].filled for blank in result.blanks]
-        if result.joint:
-            best = list(result.joint[0].filled)
-        fills = [
-            next(fill for fill in candidates if fill.filled == word)
-            for candidates, word in zip(question.fills, best, strict=True)
-        ]
+        fills = most_probable_fills(question, result)
         ids, spans = filled_ids(question.blanked, fills)
         tokens, forward, backward = _columns(question.blanked, fills, ids, spans)
         rows = {"forward": np.array(forward), "backward": np.array(backward)}
@@ -228,8 +223,10 @@ def _as_lists(targets: Sequence[str] | Sequence[Sequence[str]] | None) -> tuple[
         return None
     if isinstance(targets, str):
         return ((targets,),)
-    if all(isinstance(target, str) for target in targets):
-        return (tuple(str(target) for target in targets),)
+    if not any(isinstance(words, list | tuple) for words in targets):
+        return (cast("tuple[str, ...]", tuple(targets)),)  # that all are words is checked with the rest
+    if any(isinstance(words, str) for words in targets):
+        raise TargetError("targets holds words and lists of words; expected words, or one list of words a blank.")
     return tuple(tuple(words) for words in targets)
 
 
@@ -240,12 +237,13 @@ def shipped_folder() -> Path:
 
 def find_bundle(name_or_folder: str | Path) -> Path:
     """The folder of a shipped bundle by its name, or of a bundle by its path. Raises ModelNotFoundError."""
-    folder = Path(name_or_folder)
-    shipped = shipped_folder()
-    if is_bundle(folder) or is_bundle(folder.with_name(folder.name + ".old")) or folder.is_dir():
+    folder, shipped = Path(name_or_folder), shipped_folder()
+    if is_bundle(folder) or is_bundle(moved_aside(folder)):
         return folder
     if str(name_or_folder) == folder.name and is_bundle(shipped / folder.name):
         return shipped / folder.name
+    if folder.is_dir():  # no bundle, which reading it will say
+        return folder
     names = sorted(entry.name for entry in shipped.iterdir() if is_bundle(entry)) if shipped.is_dir() else []
     raise ModelNotFoundError(
         f"there is no model {str(name_or_folder)!r}: neither a folder nor a shipped bundle "

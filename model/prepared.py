@@ -6,6 +6,7 @@ Reading the terms is the language model's part (language_model.py), so that many
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,11 +61,7 @@ def prepare(request: ClozeRequest, bundle: Bundle, limits: Limits) -> PreparedCl
     """Checks and tokenizes a request. Raises a RequestError that says what was wrong and what is possible."""
     _check_request(request, limits)
     blanked = BlankedText(request.text, bundle.tokenizer)
-    n_tokens = 2 + sum(map(len, blanked.parts)) + len(blanked.blanks)
-    if n_tokens > limits.max_tokens:
-        raise TextTooLongError(
-            f"the text is {n_tokens:,} tokens long; the limit is {limits.max_tokens:,}. Send a shorter one."
-        )
+    _check_length(blanked, limits)
     if request.targets is None and request.top_k is not None:
         prepared = _prepare_vocabulary(request, blanked, bundle, limits)
     else:
@@ -90,13 +87,24 @@ def _check_request(request: ClozeRequest, limits: Limits) -> None:
         raise TooManyError(f"top_k is {request.top_k}; the limit is {limits.max_top_k}.", "top_k")
 
 
+def _check_length(blanked: BlankedText, limits: Limits) -> None:
+    n_tokens = 2 + sum(map(len, blanked.parts)) + len(blanked.blanks)
+    if n_tokens <= limits.max_tokens:  # what touches the blanks is counted too, which takes longer
+        n_tokens = blanked.n_tokens
+    if n_tokens > limits.max_tokens:
+        raise TextTooLongError(
+            f"the text is {n_tokens:,} tokens long; the limit is {limits.max_tokens:,}. Send a shorter one."
+        )
+
+
 def _prepare_targets(request: ClozeRequest, blanked: BlankedText, bundle: Bundle, limits: Limits) -> PreparedCloze:
     lists = _target_lists(request, len(blanked.blanks), bundle, limits)
-    n_assignments = int(np.prod([len(targets) for targets in lists], dtype=object))
+    n_assignments = math.prod(map(len, lists))
     if n_assignments > limits.max_assignments:
+        ways = f"{n_assignments:,}" if n_assignments < 10**12 else "too many"
         raise TooManyError(
-            f"{' x '.join(str(len(targets)) for targets in lists)} targets make {n_assignments:,} ways to fill the "
-            f"text; the limit is {limits.max_assignments:,}. Ask for fewer targets, or fewer blanks at a time.",
+            f"the targets of {len(lists)} blank{'s' * (len(lists) > 1)} make {ways} ways to fill the text; the limit is "
+            f"{limits.max_assignments:,}. Ask for fewer targets, or fewer blanks at a time.",
             "targets",
         )
     fills = tuple(_fills(blanked, blank, targets, limits) for blank, targets in enumerate(lists))
@@ -106,7 +114,8 @@ def _prepare_targets(request: ClozeRequest, blanked: BlankedText, bundle: Bundle
         scorer.score([candidates[index] for candidates, index in zip(fills, assignment, strict=True)])
         for assignment in assignments
     )
-    temperature = bundle.temperature(lists[0], request.context) if len(set(lists)) == 1 else 1.0
+    temperatures = {bundle.temperature(targets, request.context) for targets in lists}
+    temperature = temperatures.pop() if len(temperatures) == 1 else 1.0
     return _prepared(request, blanked, bundle, limits, fills, assignments, scorer, sums, temperature)
 
 
@@ -179,8 +188,9 @@ def _prepared(
     terms = tuple(scorer.terms)
     sites: tuple[Site, ...] = ()
     if request.trace is not None:
-        longest = 2 + sum(map(len, blanked.parts)) + sum(max(len(f.ids) for f in candidates) for candidates in fills)
-        sites = tuple(check_trace(request.trace, bundle.network, longest, limits.max_trace_values))
+        beside = sum(max(len(fill.outside) for fill in candidates) for candidates in fills)
+        n_shown = 2 + sum(map(len, blanked.parts)) + len(fills) + beside
+        sites = tuple(check_trace(request.trace, bundle.network, n_shown, limits.max_trace_values))
     asked = terms if place is None else (Term(place, WORD_ENDS),)
     warnings = tuple(_warnings(blanked, fills if place is None and not over_vocabulary else (), bundle))
     n_tokens = tokens_to_read(asked)
@@ -213,6 +223,9 @@ def _target_lists(request: ClozeRequest, n_blanks: int, bundle: Bundle, limits: 
             raise TargetError("a list of targets is empty; give at least one word.")
         if len(targets) > limits.max_targets:
             raise TooManyError(f"{len(targets)} targets for one blank; the limit is {limits.max_targets}.", "targets")
+        for target in targets:
+            if not isinstance(target, str):
+                raise TargetError(f"target {target!r:.60} is a {type(target).__name__}; expected a word.")
     return [tuple(targets) for targets in (lists * n_blanks if len(lists) == 1 else lists)]
 
 
@@ -223,7 +236,8 @@ def _fills(blanked: BlankedText, blank: int, targets: tuple[str, ...], limits: L
         if fill.filled in fills:
             first = fills[fill.filled].target
             raise TargetError(
-                f"targets {first!r} and {target!r} are both {fill.filled!r} in blank {blank + 1}; give each word once."
+                f"targets {first!r:.60} and {target!r:.60} are both {fill.filled!r:.60} in blank {blank + 1}; "
+                "give each word once."
             )
         if len(fill.word_ids) > limits.max_target_pieces:
             raise TargetTooLongError(
@@ -273,6 +287,23 @@ def conclude(prepared: PreparedCloze, term_values: Array, vocabulary_row: Array 
         share = np.array([probabilities[chosen == index].sum() for index in range(len(fills))])
         blanks.append(_predictions(blanked, fills, marginal, share, request.top_k))
     return _result(prepared, blanks, probabilities if len(prepared.fills) > 1 else None)
+
+
+def most_probable_fills(prepared: PreparedCloze, result: ClozeResult) -> list[FilledBlank]:
+    """The candidate of each blank in the most probable filling of the text."""
+    if result.joint is not None:
+        return [
+            next(fill for fill in candidates if fill.filled == word)
+            for candidates, word in zip(prepared.fills, result.joint[0].filled, strict=True)
+        ]
+    best, pieces = result.blanks[0].predictions[0], prepared.blanked.tokenizer.pieces
+    return [  # over the whole vocabulary two pieces may be one word, with the mark and without
+        next(
+            fill
+            for fill in prepared.fills[0]
+            if fill.filled == best.filled and tuple(pieces[piece] for piece in fill.word_ids) == best.pieces
+        )
+    ]
 
 
 def _result(

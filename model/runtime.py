@@ -5,8 +5,9 @@ Knows nothing of texts or blanks. Sessions are safe to call from several threads
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -83,16 +84,8 @@ class Runtime:
         layer, not the top one only. `final_state`: also the state after each row.
         """
         lengths = np.array([len(row) for row in rows], dtype=np.int32)
-        ids = np.zeros((int(lengths.max()), len(rows)), dtype=np.int64)  # (T, B), padded at the end
-        for number, row in enumerate(rows):
-            ids[: len(row), number] = row
-        feeds: dict[str, Array | NDArray[np.integer]] = {"ids": ids}
+        feeds = self._feeds(rows, lengths, state)
         recurrent = self.config.cell != "mlp"
-        if recurrent:
-            feeds["lengths"] = lengths
-            for layer, parts in enumerate(state or self.initial_state(len(rows))):
-                for name, part in zip(("hidden", "cell"), parts, strict=False):
-                    feeds[f"initial_{name}{layer}"] = part[None]
         layers = range(self.config.n_layers) if all_layers else [self.config.n_layers - 1]
         names = [f"hidden{layer}" for layer in layers]
         finals = self._final_names() if final_state and recurrent else []
@@ -103,6 +96,33 @@ class Runtime:
         if final_state and not recurrent:
             states = [(layer[lengths - 1, np.arange(len(rows))],) for layer in hidden]
         return Reading(hidden, lengths, states)
+
+    def _feeds(
+        self, rows: Sequence[Sequence[int]], lengths: NDArray[np.int32], state: State | None
+    ) -> dict[str, NDArray[Any]]:
+        """A stack's inputs."""
+        ids = np.zeros((int(lengths.max()), len(rows)), dtype=np.int64)  # (T, B), padded at the end
+        for number, row in enumerate(rows):
+            ids[: len(row), number] = row
+        feeds: dict[str, NDArray[Any]] = {"ids": ids}
+        if self.config.cell != "mlp":
+            feeds["lengths"] = lengths
+            for layer, parts in enumerate(state or self.initial_state(len(rows))):
+                for name, part in zip(("hidden", "cell"), parts, strict=False):
+                    feeds[f"initial_{name}{layer}"] = part[None]
+        return feeds
+
+    def bare_calls(self, left: Sequence[int], right: Sequence[int]) -> Callable[[], object]:
+        """The ONNX Runtime calls behind one place and nothing else, inputs made beforehand: a benchmark's baseline."""
+        top = [f"hidden{self.config.n_layers - 1}"]
+        calls = []
+        for direction, ids in (("forward", left), ("backward", right)):
+            if direction in self._stacks:
+                feeds = self._feeds([ids], np.array([len(ids)], dtype=np.int32), None)
+                calls.append((self._stacks[direction], top, feeds))
+        states = {name: np.zeros((1, self.config.hidden_size), np.float32) for name in self.config.directions}
+        calls.append((self._readout, ["log_probabilities"], states))
+        return lambda: [session.run(names, feeds) for session, names, feeds in calls]
 
     def _final_names(self) -> list[list[str]]:
         parts = ("hidden", "cell")[: CELL_TYPES[self.config.cell].n_states]

@@ -57,6 +57,8 @@ class TermCollector:
         first, end = span
         if end - first == 1 and self.tokenizer.kind != "character":
             return []
+        if not self.tokenizer.is_word[ids[end - 1]]:  # nothing can continue a word after a mark or an unknown piece
+            return []
         return [Term(Place(ids[:end], end, self._right(ids, end)), WORD_ENDS)]
 
     def _right(self, ids: tuple[int, ...], end: int) -> tuple[int, ...] | None:

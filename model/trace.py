@@ -72,7 +72,7 @@ def check_trace(request: TraceRequest, config: NetworkConfig, n_tokens: int, max
     if request.sites is None:
         sites = all_sites(config)
     else:
-        sites = list(dict.fromkeys(parse_site(name, config) for name in request.sites))
+        sites = [parse_site(name, config) for name in dict.fromkeys(request.sites)]
         if not sites:
             raise SiteError("the list of sites is empty; name at least one, or leave it out for all.")
     n_units = _n_units(request.units, config.hidden_size)
@@ -98,8 +98,8 @@ def _n_units(units: Units, hidden_size: int) -> int:
     if not units or len(set(units)) != len(units):
         raise SiteError(f"units is {list(units)!r:.60}; expected at least one unit, each once.")
     for unit in units:
-        if not 0 <= unit < hidden_size:
-            raise SiteError(f"there is no unit {unit}; the layers have units 0 to {hidden_size - 1}.")
+        if type(unit) is not int or not 0 <= unit < hidden_size:
+            raise SiteError(f"there is no unit {unit!r:.60}; the layers have units 0 to {hidden_size - 1}.")
     return len(units)
 
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 from pydantic_core import to_json
 
 from model.cloze import ClozeRequest, ClozeResult
-from model.prepared import PreparedCloze
 from model.errors import RequestError, TooManyError
+from model.prepared import PreparedCloze
 from model.trace import TraceRequest, check_trace
 from service.batcher import Batcher
 from service.errors import OverloadedError, TooManyTextsError
@@ -83,6 +83,8 @@ class Engine:
         self, served: ServedModel, requests: Sequence[ClozeRequest], names: Sequence[str]
     ) -> list[ClozeResult]:
         """The answer of each request, in order. `names`: what an error calls each of the texts."""
+        if not requests:
+            return []
         prepared = await self.on_thread(functools.partial(self._prepare, served, requests, names))
         outcomes = await self._batcher(served).submit(prepared)
         results = []

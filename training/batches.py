@@ -84,7 +84,8 @@ class FragmentCutter:
         """Whether a fragment may begin at each place: not inside a word."""
         word = self.is_word[ids]
         before = np.concatenate([[True], word[:-1]])
-        return ~(word & ~self.is_marked[ids] & before) & ~self.is_space[ids]
+        starts: NDArray[np.bool_] = ~(word & ~self.is_marked[ids] & before) & ~self.is_space[ids]
+        return starts
 
     def _sentence_ends(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Places just after a sentence's end, closing quotes taken along."""

@@ -46,6 +46,7 @@ def train(argv: Sequence[str]) -> int:
         text_field=arguments.text_field,
         resume=arguments.resume,
         device=device,
+        licence=arguments.license,
         command=shlex.join(["anaphora", "train", *(word for word in argv if word != "--resume")]),
     )
     return 0 if run(config, pairs, options) else 1
@@ -65,6 +66,7 @@ def train_parser() -> argparse.ArgumentParser:
     parser.add_argument("--text-field", default="text", help="the field of JSON lines and parquet that holds the text")
     parser.add_argument("--preset", help=f"{', '.join(preset_names())}, or a YAML file of settings")
     parser.add_argument("--pairs", help="pronoun pairs: a YAML file or a shipped language (default: english)")
+    parser.add_argument("--license", metavar="SPDX", help="the bundle's licence, for its card, e.g. cc0-1.0")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--threads", type=int, help="threads of torch (default: its own choice)")

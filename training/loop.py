@@ -105,13 +105,13 @@ class Trainer:
 
         self.optimiser.zero_grad(set_to_none=True)
         if loss.requires_grad:  # a batch may hold nothing to learn from
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         norm = clip_gradients(self.network.parameters(), self.config.gradient_clip)
         if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
             raise DivergedError(
                 f"loss {float(loss.detach())}, gradient norm {norm} at step {self.n_steps} "
-                f"(batch {self.batches.n_batches - 1}): the weights were not changed. The last good checkpoint is {self.checkpoint_path}; "
-                f"resume with a smaller learning rate than {self.config.learning_rate}."
+                f"(batch {self.batches.n_batches - 1}): the weights were not changed. "
+                f"The last good checkpoint is {self.checkpoint_path}; resume with a smaller learning rate than {self.config.learning_rate}."
             )
         self.optimiser.step()
 
@@ -196,7 +196,8 @@ class Trainer:
 
     def save(self) -> None:
         """Writes a checkpoint; the one before stays until the new one is whole."""
-        tensors = {f"network.{name}": value for name, value in self.network.named_weights().items()}
+        tensors: dict[str, torch.Tensor] = {}
+        tensors |= {f"network.{name}": value for name, value in self.network.named_weights().items()}
         tensors |= {f"optimiser.{name}": value for name, value in optimiser_tensors(self.optimiser).items()}
         for layer, parts in enumerate(self.carried):
             tensors |= {f"carried.{layer}.{number}": part for number, part in enumerate(parts)}

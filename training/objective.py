@@ -63,7 +63,8 @@ class TiedCrossEntropy(torch.autograd.Function):
             grad_bias += gradient.sum(dim=0)
         ctx.save_for_backward(grad_r, grad_embedding, grad_bias)
         ctx.n_places = max(len(r), 1)
-        return total / ctx.n_places
+        mean: Tensor = total / ctx.n_places
+        return mean
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:

@@ -120,7 +120,7 @@ class PlaceFinder:
         starts = np.where(inner, n_steps, np.arange(n_steps))  # places where a word, mark or padding starts
         following = np.full(inner.shape, n_steps)
         following[:, :-1] = np.minimum.accumulate(starts[:, :0:-1], axis=1)[:, ::-1]
-        return np.minimum(following, lengths[:, None])
+        return np.asarray(np.minimum(following, lengths[:, None]))
 
     def _word_ends(self, batch: Batch, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(B, T) places after a word whose end counts: one of several pieces, or any in a character network."""

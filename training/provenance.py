@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import subprocess
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # run.py imports export.py, which imports this
     from training.loop import Trainer
     from training.run import Corpus, RunOptions
 
+ROOT = Path(__file__).resolve().parents[1]
 MAX_LISTED_BYTES = 1 << 20
 """A longer list of texts is left out and stands in the bundle by its number and hash alone: bundle.json has a limit."""
 STARTED = "started_at"
@@ -47,7 +49,7 @@ def provenance(trainer: Trainer, corpus: Corpus, options: RunOptions) -> dict[st
         "seed": trainer.config.seed,
         "settings": asdict(trainer.config),
         "command": options.command,
-        "code": {"version": _version("anaphora"), "commit": commit()},
+        "code": {"version": version(), "commit": commit()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "hardware": hardware(options.device),
         "started_at": started_at(options.run_folder),
@@ -97,18 +99,27 @@ def hardware(device: str) -> dict[str, Any]:
     }
 
 
+def version() -> str | None:
+    """Anaphora's: as installed, else as the checkout's pyproject.toml says."""
+    installed = _version("anaphora")
+    try:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    except (OSError, KeyError):
+        return installed
+    return installed or str(project["version"])
+
+
 def commit() -> str | None:
     """The commit of the checkout that the program runs from, `-dirty` where it was changed; None outside of one."""
-    root = Path(__file__).resolve().parents[1]
-    top = _git(root, "rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != root:  # installed into an environment inside another project's checkout
+    top = _git("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != ROOT:  # installed into an environment inside another project's checkout
         return None
-    return _git(root, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _git(*words: str) -> str | None:
     try:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None

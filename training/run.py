@@ -22,10 +22,12 @@ from tqdm import tqdm
 from model.tokenizer import Tokenizer
 from training.config import TrainingConfig
 from training.corpus import SourceRecord, fingerprint, read_documents, spool
-from training.errors import TrainingConfigError
+from training.destination import check_replaceable
+from training.errors import CheckpointError, TrainingConfigError
 from training.fit_tokenizer import fit_tokenizer
 from training.loop import Trainer
 from training.pronouns import Pairs
+from training.provenance import note_start
 from training.shards import TokenShards, prepare_shards
 from training.sources import STANDARD_INPUT
 
@@ -43,6 +45,8 @@ class RunOptions:
     resume: bool = False
     device: str = "cpu"
     command: str = ""
+    licence: str | None = None
+    """Of the bundle, an SPDX identifier; None: the card names none."""
 
     @property
     def run_folder(self) -> Path:
@@ -66,12 +70,20 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
 
     Raises TrainingError and its kin; OSError where a folder cannot be written.
     """
+    check_replaceable(options.out)
     folder = options.run_folder
     if (folder / "checkpoint.safetensors").exists() and not options.resume:
         raise TrainingConfigError(
             f"{folder} holds the checkpoint of an earlier run. Go on with --resume, choose another --out, or delete it."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not options.resume:
+            note_start(folder)
+    except OSError as error:
+        raise TrainingConfigError(
+            f"the run's folder {folder} cannot be written ({error.strerror or error}); give --out in a folder that can be."
+        ) from error
     corpus = prepare(config, pairs, options)
     trainer = Trainer(config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device)
     if options.resume:
@@ -84,7 +96,7 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
         return False
     from training.export import export  # plots and the card: needed at the end only
 
-    export(trainer, corpus, options)
+    export(trainer, corpus, options, options.licence)
     say(f"wrote the bundle {options.out} and the report {folder / 'report.html'}")
     return True
 
@@ -92,7 +104,7 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
 def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus:
     """Tokenizer and shards, new ones or those of the run's folder where the texts and settings are the same."""
     folder = options.run_folder
-    texts = [str(spool(folder)) if source == STANDARD_INPUT else source for source in options.corpus]
+    texts = [_spooled(folder, options) if source == STANDARD_INPUT else source for source in options.corpus]
     sources = fingerprint(texts)
     tokenizer = _tokenizer(config, pairs, texts, sources, options)
     say("preparing token shards")
@@ -104,6 +116,16 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
         documents = read_documents(options.valid, options.text_field)
         held_out = prepare_shards(folder / "valid-shards", documents, tokenizer, valid_sources)
     return Corpus(tokenizer, tokens, held_out, sources, valid_sources)
+
+
+def _spooled(folder: Path, options: RunOptions) -> str:
+    """Standard input as a file; a resumed run has it already."""
+    kept = [path for path in folder.glob("standard-input.*") if path.suffix != ".part"]
+    if options.resume and kept:
+        return str(kept[0])
+    for path in kept:
+        path.unlink()
+    return str(spool(folder))
 
 
 def _tokenizer(
@@ -121,6 +143,11 @@ def _tokenizer(
     model, stamp = folder / "tokenizer.model", folder / "tokenizer.sha256"
     if model.exists() and stamp.exists() and stamp.read_text() == digest:
         return Tokenizer.load(model.read_bytes(), config.tokenizer)
+    if options.resume and (folder / "checkpoint.safetensors").exists():
+        raise CheckpointError(
+            f"{folder} belongs to a run on other texts, or with another tokenizer, vocabulary or --pairs: its weights "
+            "mean nothing with new ones. Give the same texts and settings as before, or another --out."
+        )
     say(f"fitting a {config.tokenizer} tokenizer")
     documents = read_documents(texts, options.text_field)
     paragraphs = (paragraph for document in documents for paragraph in document.paragraphs)

@@ -128,6 +128,7 @@ async function start() {
   const { data } = await fetchJson("v1/models");
   byId("model").replaceChildren(...data.map(({ id, default: selected }) => element("option", { value: id, selected }, id)));
   await showSites();
+  await ask();
 }
 
 const tell = (error) => { byId("error").textContent = error.message; };

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 PAGE = Path(__file__).parent.parent / "page"
@@ -32,5 +33,14 @@ async def docs() -> FileResponse:
     return FileResponse(PAGE / "docs.html", headers=_HEADERS)
 
 
-page_files = StaticFiles(directory=PAGE)
-swagger_files = StaticFiles(directory=SWAGGER)
+class Files(StaticFiles):
+    """Files that a browser asks about again each time (it gets 304 while nothing changed), so none outlives an upgrade."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+page_files = Files(directory=PAGE)
+swagger_files = Files(directory=SWAGGER)

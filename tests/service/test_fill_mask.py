@@ -28,7 +28,9 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     return load(tiny_bundle(tmp_path_factory.mktemp("models") / "causal", cell="gru", direction="causal"))
 
 
-def answers(language_model: LanguageModel, *bodies: dict[str, Any], path: str = "/fill-mask", **settings: Any) -> list[Any]:
+def answers(
+    language_model: LanguageModel, *bodies: dict[str, Any], path: str = "/fill-mask", **settings: Any
+) -> list[Any]:
     """The replies' JSON; all must be 200."""
     found = []
 

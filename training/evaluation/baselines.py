@@ -106,7 +106,7 @@ def fitted_trigram(
             trigram.save(path)
         except OSError as error:
             logger.warning("the n-gram is not kept for the next time: %s", error)
-    read = f"its first {trigram.n_tokens:,}" if trigram.n_tokens >= MAX_TOKENS // 2 else f"{trigram.n_tokens:,}"
+    read = f"its first {trigram.n_tokens:,}" if trigram.n_tokens >= MAX_TOKENS else f"{trigram.n_tokens:,}"
     description = (
         f"trigram, interpolated modified Kneser-Ney, fitted on {read} words and marks of {texts} ({len(records)} files)"
     )

@@ -128,7 +128,7 @@ class Trigram:
     @classmethod
     def load(cls, path: Path) -> Trigram:
         """What `save` wrote. Raises OSError, ValueError or KeyError for anything else."""
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             words = bytes(arrays["words"]).decode("utf-8", "surrogatepass").split("\n")
             return cls(words, arrays["keys"], arrays["counts"], int(arrays["n_tokens"]))
 
@@ -139,23 +139,29 @@ def words_of(text: str) -> list[str]:
 
 
 def fit_trigram(paragraphs: Iterable[str], max_tokens: int = MAX_TOKENS) -> Trigram:
-    """The model of normalised paragraphs, each a text of its own; stops reading after `max_tokens` words and marks."""
+    """The model of normalised paragraphs, each a text of its own.
+
+    Reading stops after the one that reaches `max_tokens` words and marks.
+    """
     ids: dict[str, int] = {}
     number = itertools.count(len(SPECIAL_WORDS)).__next__
     stream = array("i", [])
+    n_tokens = 0
     for paragraph in paragraphs:
         stream.append(BEGIN)
         stream.append(BEGIN)
-        for word in words_of(paragraph):
+        words = words_of(paragraph)
+        for word in words:
             known = ids.get(word)
             if known is None:
                 known = ids[word] = number()
             stream.append(known)
         stream.append(END)
-        if len(stream) >= max_tokens:
+        n_tokens += len(words)
+        if n_tokens >= max_tokens:
             break
     tokens = np.frombuffer(stream, dtype=np.int32) if stream else np.zeros(0, dtype=np.int32)
-    words, tokens = _vocabulary(list(ids), tokens)
+    vocabulary, tokens = _vocabulary(list(ids), tokens)
     keys = tokens[:-2].astype(np.int64) << 2 * WORD_BITS
     keys |= tokens[1:-1].astype(np.int64) << WORD_BITS
     keys |= tokens[2:]
@@ -163,7 +169,7 @@ def fit_trigram(paragraphs: Iterable[str], max_tokens: int = MAX_TOKENS) -> Trig
     keys.sort()
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     counts = np.diff(first, append=len(keys)).astype(np.uint32)
-    return Trigram(words, keys[first], counts, int(np.sum(tokens > BEGIN)))
+    return Trigram(vocabulary, keys[first], counts, n_tokens)
 
 
 def _vocabulary(words: list[str], tokens: NDArray[np.int32]) -> tuple[list[str], NDArray[np.int32]]:

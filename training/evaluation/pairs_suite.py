@@ -98,7 +98,11 @@ class PairsResults:
             label = f"balanced, {pair} only ({' + '.join(str(n) for n in counts.values())} items)"
             rows.append((label, *(share(column.balanced[pair]) for column in columns.values())))
         preference = f"; fixed preference: {self.preferences[name]}" if name in self.preferences else ""
-        return Table(f"{name}{preference}", ("", *(column.replace("_", " ") for column in columns)), tuple(rows))
+        return Table(
+            f"{name}{preference}",
+            ("", *(column.replace("ngram", "n-gram").replace("_", " ") for column in columns)),
+            tuple(rows),
+        )
 
 
 def evaluate_pairs(
@@ -121,13 +125,13 @@ def evaluate_pairs(
     margins["chance"] = np.zeros(len(minimal_pairs))
     if trigram is not None:
         for context in CONTEXTS:
-            margins[f"n-gram_{context}"] = np.array(
+            margins[f"ngram_cloze_{context}"] = np.array(
                 [_ngram_margin(trigram, difference, context) for difference in differences]
             )
         scores = trigram.log_likelihoods([text for pair in minimal_pairs for text in (pair.good, pair.bad)]).reshape(
             -1, 2
         )
-        margins["n-gram_sentence"] = scores[:, 0] - scores[:, 1]
+        margins["ngram_sentence"] = scores[:, 0] - scores[:, 1]
     return _results(minimal_pairs, differences, margins, pairs)
 
 

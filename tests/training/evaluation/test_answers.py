@@ -17,8 +17,8 @@ def test_a_summary_holds_every_figure() -> None:
     assert (summary.n_items, summary.accuracy, summary.tie_rate) == (4, 0.625, 0.25)
     assert (summary.first_accuracy, summary.second_accuracy, summary.balanced_accuracy) == (0.5, 0.75, 0.625)
     assert summary.log_loss_nats == pytest.approx(-math.log(0.8 * 0.3 * 0.9 * 0.5) / 4)
-    # P(first) is 0.8, 0.7, 0.1, 0.5 and the first is right in the first two: four bins of one.
-    assert summary.calibration_error == pytest.approx((0.2 + 0.3 + 0.1 + 0.5) / 4)
+    # P(first) is 0.8, 0.3, 0.1, 0.5 and the first is right in the first two: four bins of one.
+    assert summary.calibration_error == pytest.approx((0.2 + 0.7 + 0.1 + 0.5) / 4)
 
 
 def test_answers_can_be_narrowed_to_some_questions() -> None:

@@ -1,0 +1,118 @@
+"""What a person reads in a terminal: an answer, a shelf of bundles, one bundle with its card."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from model.bundle import Bundle
+from model.cloze import ClozeResult
+from model.labels import display_width, padded, printable, visible
+from model.shelf import facts_of
+
+BAR_WIDTH, JOINT_SHOWN = 20, 10
+
+
+def print_anything() -> None:
+    """Lets what the terminal cannot show, or what is no character at all, appear as an escape instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def as_json(value: object, indent: int | None = None) -> str:
+    """`value`, readable where the terminal has all characters; else with escapes."""
+    return json.dumps(value, indent=indent, ensure_ascii=not _is_unicode(), allow_nan=False)
+
+
+def _is_unicode() -> bool:
+    return (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+
+
+def told(result: ClozeResult) -> str:
+    """An answer for a person: a table a blank."""
+    lines = [visible(result.text)]
+    several = len(result.blanks) > 1
+    for number, blank in enumerate(result.blanks, 1):
+        rows = [(visible(p.filled), p.probability, f"{p.log_probability:>15.2f}") for p in blank.predictions]
+        lines += _table(f"blank {number}" if several else "word", "log-probability", rows)
+    if result.joint:
+        rows = [(", ".join(map(visible, entry.filled)), entry.probability, "") for entry in result.joint[:JOINT_SHOWN]]
+        lines += _table("together" if result.joint_kind == "exact" else "together (pseudo-likelihood)", "", rows)
+        if len(result.joint) > JOINT_SHOWN:
+            lines.append(f"  and {len(result.joint) - JOINT_SHOWN:,} less probable ways (--json has them all)")
+    if result.temperature != 1:
+        lines.append(f"  probabilities at the calibrated temperature {result.temperature:.3g}")
+    return "\n".join(lines)
+
+
+def _table(title: str, last: str, rows: Sequence[tuple[str, float, str]]) -> list[str]:
+    """Lines of word, probability, something, bar."""
+    block = "█" if _is_unicode() else "#"
+    width = max(display_width(word) for word in (title, *(row[0] for row in rows)))
+    lines = [f"  {padded(title, width)}  probability  {last}".rstrip()]
+    for word, probability, value in rows:
+        shown = f"{probability:.4f}" if probability >= 0.0001 or probability == 0 else f"{probability:.1e}"
+        bar = block * round(BAR_WIDTH * probability)
+        lines.append(f"  {padded(word, width)}  {shown:>11}  {value}{'  ' if value else ''}{bar}".rstrip())
+    return lines
+
+
+def _structure(network: dict[str, Any]) -> str:
+    return f"{network['n_layers']} x {network['hidden_size']} {network['direction']}"
+
+
+def _accuracy(facts: dict[str, Any]) -> str:
+    found = facts["balanced_accuracy"]
+    return f"{found['pair']} {found['value']:.3f} ({found['measured_on']})" if found else "-"
+
+
+def _size(facts: dict[str, Any]) -> str:
+    return f"{facts['bytes'] / 1e6:.1f} MB"
+
+
+def listed(all_facts: Sequence[dict[str, Any]]) -> str:
+    """A line a bundle; a damaged one with its reason."""
+    rows = [("name", "cell", "structure", "tokenizer", "size", "sha256", "balanced accuracy")]
+    for facts in all_facts:
+        if "error" in facts:
+            continue
+        network = facts["network"]
+        tokenizer = f"{facts['tokenizer']} {network['vocabulary_size']:,}"
+        row = (facts["name"], network["cell"], _structure(network), tokenizer, _size(facts), facts["sha256"][:12])
+        rows.append((*row, visible(_accuracy(facts))))
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    failures = [
+        f"{visible(facts['name'])}  cannot be loaded: {printable(facts['error'])}"
+        for facts in all_facts
+        if "error" in facts
+    ]
+    return "\n".join([*(lines if len(lines) > 1 else []), *failures])
+
+
+def shown(folder: Path, bundle: Bundle) -> str:
+    """The facts of one bundle, then its card."""
+    facts, network, metadata = facts_of(folder, bundle), bundle.network, bundle.metadata
+    temperatures = [f"{'/'.join(e['forms'])} {e['context']} {e['temperature']:.3g}" for e in metadata["calibration"]]
+    texts = metadata["provenance"].get("texts")
+    rows = {
+        "folder": facts["folder"],
+        "sha256": facts["sha256"],
+        "structure": f"{network.n_layers} layers of {network.hidden_size} units, {network.direction}",
+        "cell": network.cell,
+        "tokenizer": f"{bundle.tokenizer.kind}, {network.vocabulary_size:,} pieces, embedding {network.embedding_size}",
+        "parameters": f"{facts['n_parameters']:,}",
+        "size": _size(facts),
+        "pronouns": ", ".join("/".join(pair) for pair in bundle.pairs),
+        "temperatures": ", ".join(temperatures) or "not calibrated",
+        "language model": "yes" if bundle.has_language_model else "no: without top-k and perplexity",
+        "trained on": f"{len(texts):,} texts" if isinstance(texts, list) else "not recorded",
+        "command": str(metadata["provenance"].get("command", "not recorded")),
+        "balanced accuracy": _accuracy(facts),
+    }
+    lines = [f"  {name:<17}  {visible(value)}" for name, value in rows.items()]
+    return "\n".join([bundle.name, *lines, "", printable(bundle.card).rstrip()])

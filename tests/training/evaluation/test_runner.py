@@ -1,0 +1,137 @@
+"""`anaphora evaluate` on a real tiny bundle: the report, the same bytes twice, and wrong usage."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.tiny import SENTENCES, tiny_bundle
+from training.errors import CorpusError, EvaluationError, PairsError
+from training.evaluation.runner import Options, main
+
+TEXT = "\n".join(SENTENCES)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for name in ("train", "test"):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name / "a.txt").write_text(TEXT, encoding="utf-8")
+    return tmp_path / "texts" / "test"
+
+
+def test_the_cloze_suite_prints_a_table_and_writes_a_report(
+    bundle: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.json"
+    argv = [bundle, "--suite", "cloze", "--data", str(data), "--json", str(out), "--cache", str(tmp_path / "cache")]
+    assert main(argv) == 0
+    printed = capsys.readouterr().out
+    assert "he/she cloze, all: 10 items" in printed
+    assert "n-gram both" in printed
+    assert "1 of the data's files are also among the n-gram's texts" in printed
+    report = json.loads(out.read_text(encoding="utf-8"))
+    assert report["bundle"]["name"] == "tiny"
+    assert report["data"][0]["name"] == "test/a.txt"
+    assert set(report["results"]["pairs"]) == {"he/she", "him/her", "his/her", "his/hers", "himself/herself"}
+    assert report["versions"].keys() >= {"anaphora", "numpy", "onnxruntime", "python", "normaliser"}
+    assert report["options"]["window"] == {"left": 400, "right": 120, "whole_document": False}
+
+
+def test_the_same_evaluation_gives_the_same_bytes_and_names_no_folder_of_this_machine(
+    bundle: str, data: Path, tmp_path: Path
+) -> None:
+    written = []
+    for name in ("first.json", "second.json"):
+        out = tmp_path / name
+        cache = str(tmp_path / "cache")
+        main([bundle, "--suite", "cloze", "--data", str(data), "--limit", "3", "--json", str(out), "--cache", cache])
+        written.append(out.read_bytes())
+    assert written[0] == written[1]
+    assert str(tmp_path).encode() not in written[0]
+
+
+def test_the_suites_of_pairs_and_perplexity_run_from_the_command(
+    bundle: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blimp = tmp_path / "gender.jsonl"
+    blimp.write_text('{"sentence_good": "Anna saw herself.", "sentence_bad": "Anna saw himself."}', encoding="utf-8")
+    assert main([bundle, "--suite", "pairs", "--data", str(blimp), "--no-ngram"]) == 0
+    assert main([bundle, "--suite", "perplexity", "--data", str(data)]) == 0
+    printed = capsys.readouterr().out
+    assert "sentence" in printed
+    assert "bits per character" in printed
+
+
+def test_one_pair_and_a_window_can_be_chosen(bundle: str, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [
+        bundle,
+        "--suite",
+        "cloze",
+        "--data",
+        str(data),
+        "--pair",
+        "him/her",
+        "--left",
+        "20",
+        "--right",
+        "0",
+        "--no-ngram",
+    ]
+    main(argv)
+    printed = capsys.readouterr().out
+    assert printed.count(" cloze, all: ") == 1
+    assert "him/her cloze, all" in printed
+
+
+def test_without_training_text_the_report_says_why_there_is_no_n_gram(
+    bundle: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    main([bundle, "--suite", "cloze", "--data", str(path), "--pair", "he/she"])
+    printed = capsys.readouterr().out
+    assert "n-gram left" not in printed
+    assert "no n-gram column: no training text was found around the data; name one with --ngram-data" in printed
+
+
+def test_standard_input_is_data_too(
+    bundle: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT.encode())))
+    assert main([bundle, "--suite", "cloze", "--data", "-", "--pair", "he/she"]) == 0
+    assert "10 items" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [["--suite", "glue", "--data", "x"], ["--suite", "cloze"], ["--data", "x"]])
+def test_wrong_usage_is_exit_2(bundle: str, argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([bundle, *argv])
+    assert caught.value.code == 2
+
+
+def test_what_cannot_be_done_is_refused_before_anything_slow(bundle: str, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="not built yet"):
+        main(["no-such-bundle", "--suite", "gap", "--data", str(data)])
+    with pytest.raises(EvaluationError, match=r"there is no folder .*missing; create it first"):
+        main(
+            ["no-such-bundle", "--suite", "cloze", "--data", str(data), "--json", str(tmp_path / "missing" / "x.json")]
+        )
+    with pytest.raises(EvaluationError, match="a limit of 0 items"):
+        main(["no-such-bundle", "--suite", "cloze", "--data", str(data), "--limit", "0"])
+    with pytest.raises(EvaluationError, match="switched off"):
+        Options(ngram=False, ngram_data=(data,))
+    with pytest.raises(CorpusError, match="no such file or folder"):
+        main([bundle, "--suite", "cloze", "--data", str(tmp_path / "nowhere")])
+    with pytest.raises(PairsError, match="no pair 'they/them'"):
+        main([bundle, "--suite", "cloze", "--data", str(data), "--pair", "they/them"])

@@ -1,0 +1,75 @@
+"""The suites by name, those that are not built yet, and what a bundle cannot answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.evaluation.fakes import RuleModel
+from training.errors import EvaluationError
+from training.evaluation.suites import PLANNED, SUITES, Evaluation, suite_named
+from training.mining import Window
+from training.pronouns import load_pairs
+
+LINE = json.dumps({"sentence_good": "Anna saw herself.", "sentence_bad": "Anna saw himself."})
+
+
+def evaluation(data: Path, **changed: Any) -> Evaluation:
+    pairs = load_pairs()
+    values: dict[str, Any] = {
+        "language_model": RuleModel(lambda *_: 0.0),
+        "data": [data],
+        "pairs": pairs,
+        "chosen": pairs.pairs,
+        "window": Window(),
+        "trigram": None,
+        "has_language_model": True,
+    }
+    return Evaluation(**values | changed)
+
+
+def test_every_suite_that_is_built_runs_on_data_of_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Tom said he was late.", encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(LINE, encoding="utf-8")
+    for name in SUITES:
+        data = tmp_path / ("a.jsonl" if name == "pairs" else "a.txt")
+        results = suite_named(name)(evaluation(data))
+        assert results.tables()
+        json.dumps(results.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_a_suite_that_is_not_built_yet_is_refused_by_name(name: str) -> None:
+    with pytest.raises(
+        EvaluationError, match=f"the suite '{name}' .* is not built yet; there are cloze, pairs, perplexity"
+    ):
+        suite_named(name)
+
+
+def test_a_suite_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(EvaluationError, match="there is no suite 'glue'"):
+        suite_named("glue")
+
+
+def test_a_bundle_without_the_language_model_objective_has_no_perplexity_and_no_sentence_scores(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(LINE, encoding="utf-8")
+    with pytest.raises(EvaluationError, match="without the language-model objective"):
+        suite_named("perplexity")(evaluation(tmp_path / "a.jsonl", has_language_model=False))
+    results = suite_named("pairs")(evaluation(tmp_path / "a.jsonl", has_language_model=False))
+    assert "sentence" not in results.to_json()["a"]["columns"]
+
+
+def test_pairs_are_read_from_a_folder_and_limited_by_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").write_text(f"{LINE}\n\n{LINE}\n{LINE}\n", encoding="utf-8")
+    results = suite_named("pairs")(evaluation(tmp_path, limit=2)).to_json()
+    assert [results[name]["columns"]["sentence"]["n_items"] for name in ("a", "b")] == [2, 2]
+
+
+def test_a_folder_without_json_lines_is_refused_for_pairs(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Tom said he was late.", encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"no .jsonl file in this folder"):
+        suite_named("pairs")(evaluation(tmp_path))
