@@ -35,12 +35,15 @@ COMMANDS = {
     "models": Command("model.cli:models", "list, show or verify model bundles"),
     "train": Command("training.cli:train", "train a network on your text and write a bundle"),
     "evaluate": Command("training.cli:evaluate", "score a bundle beside its baselines"),
-    "bench": Command("training.bench:main", "measure speed: serving, filling, training, tracing"),
+    "bench fill": Command("model.bench:fill", "a cloze in process beside the bare calls it stands on"),
+    "bench trace": Command("model.bench:trace", "a traced cloze beside an untraced one"),
+    "bench train": Command("training.bench:main", "tokens a second beside the plain torch loop"),
 }
 
 PLANNED = {
     "belief": "who the text is thought to speak of, token by token",
     "compare": "several bundles on the same suites",
+    "bench serve": "requests a second and milliseconds over HTTP",
     "experiment": "the tutorial's claims, measured",
     "units": "which units carry gender",
 }
@@ -82,14 +85,14 @@ def usage() -> str:
             "",
             "Small recurrent language models that track pronouns: train, ask, serve, look inside.",
             "",
-            *(f"  {name:<11} {command.summary}" for name, command in COMMANDS.items()),
+            *(f"  {name:<12} {command.summary}" for name, command in COMMANDS.items()),
             "",
             "not built yet:",
-            *(f"  {name:<11} {summary}" for name, summary in PLANNED.items()),
+            *(f"  {name:<12} {summary}" for name, summary in PLANNED.items()),
             "",
-            "  anaphora SUBCOMMAND --help   the subcommand's own arguments",
-            "  anaphora --version           the installed version",
-            "  --debug                      with any subcommand: show the traceback of a failure",
+            "  anaphora SUBCOMMAND --help    the subcommand's own arguments",
+            "  anaphora --version            the installed version",
+            "  --debug                       with any subcommand: show the traceback of a failure",
             "",
             "Exit status: 0 success, 2 wrong usage, 1 any other failure.",
         ]
@@ -107,21 +110,19 @@ def _run(arguments: list[str]) -> int:
     if not arguments:
         print(usage(), file=sys.stderr)
         return WRONG_USAGE
-    name, *rest = arguments
-    if name in ("-h", "--help"):
+    if arguments[0] in ("-h", "--help"):
         print(usage())
         return OK
-    if name == "--version":
+    if arguments[0] == "--version":
         print(f"anaphora {version()}")
         return OK
+    name, rest = _subcommand(arguments)
     if name in PLANNED:
         built = ", ".join(COMMANDS)
         print(f"anaphora: {name!r} ({PLANNED[name]}) is not built yet; there are {built}", file=sys.stderr)
         return FAILURE
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
-        print(f"anaphora: there is no subcommand {name!r}; {hint} (anaphora --help)", file=sys.stderr)
+        print(f"anaphora: there is no subcommand {name!r}; {_hint(name)} (anaphora --help)", file=sys.stderr)
         return WRONG_USAGE
     try:
         return _function(COMMANDS[name])(rest) or OK
@@ -130,6 +131,18 @@ def _run(arguments: list[str]) -> int:
             print(f"anaphora: {stop.code}", file=sys.stderr)
             return FAILURE
         return stop.code or OK
+
+
+def _subcommand(arguments: list[str]) -> tuple[str, list[str]]:
+    """The subcommand's name, of two words where there is one of two, and what follows it."""
+    n_words = 2 if " ".join(arguments[:2]) in (COMMANDS | PLANNED) else 1
+    return " ".join(arguments[:n_words]), arguments[n_words:]
+
+
+def _hint(name: str) -> str:
+    longer = [known for known in COMMANDS if known.startswith(f"{name} ")]
+    near = longer or difflib.get_close_matches(name, COMMANDS, n=1)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(COMMANDS)}"
 
 
 def _function(command: Command) -> Callable[[list[str]], int | None]:
@@ -143,7 +156,7 @@ def _explanation(error: Exception, arguments: list[str]) -> str:
     # Not imported here: if the subcommand has not loaded model.errors, none of its errors can have been raised.
     ours = getattr(sys.modules.get("model.errors"), "AnaphoraError", ())
     if isinstance(error, ModuleNotFoundError) and _is_foreign(missing := (error.name or "").partition(".")[0]):
-        return _missing_package(missing, arguments[0])
+        return _missing_package(missing, _subcommand(arguments)[0])
     if isinstance(error, ours):
         text = str(error)
     elif isinstance(error, OSError):

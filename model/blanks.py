@@ -55,6 +55,7 @@ class BlankedText:
         if not self.blanks:
             raise BlankError("the text has no blank. Mark the place with ___ (or [MASK] or <mask>).")
         self.chunks = self._chunks()
+        self.words = [self._with_letters(start, end) for start, end in self.blanks]
         edges = [0, *(edge for chunk in self.chunks for edge in chunk), len(text)]
         self._part_starts = edges[0::2]
         self.parts: list[Encoding] = [
@@ -62,7 +63,7 @@ class BlankedText:
         ]
 
     def _chunks(self) -> list[tuple[int, int]]:
-        """Around each blank the span between spaces or newlines, with the space before it: no piece crosses its edges."""
+        """Around each blank the span between spaces or newlines, and the space before: no piece crosses its edges."""
         text, chunks, previous_end = self.text.text, [], 0
         for start, end in self.blanks:
             if start < previous_end:  # refused before more is read: a text of nothing but blanks must not take long
@@ -76,6 +77,15 @@ class BlankedText:
             chunks.append((start, end))
             previous_end = end
         return chunks
+
+    def _with_letters(self, start: int, end: int) -> tuple[int, int]:
+        """The span of a blank and the letters that it touches: what is scored, whatever the target."""
+        text = self.text.text
+        while start > 0 and is_word_character(text[start - 1]):
+            start -= 1
+        while end < len(text) and is_word_character(text[end]):
+            end += 1
+        return start, end
 
     @property
     def n_tokens(self) -> int:
@@ -105,23 +115,14 @@ class BlankedText:
         if word == word.lower() and AT_SENTENCE_START.match(text, 0, start):
             word = word[0].upper() + word[1:]
         chunk_start, chunk_end = self.chunks[blank]
-        before = text[chunk_start:start]
-        encoding = self.tokenizer.encode(before + word + text[end:chunk_end])
-        inside = [
-            number
-            for number, (piece_start, piece_end) in enumerate(zip(encoding.starts, encoding.ends, strict=True))
-            if piece_end > len(before) and piece_start < len(before) + len(word) and piece_end > piece_start
-        ]
+        encoding = self.tokenizer.encode(text[chunk_start:start] + word + text[end:chunk_end])
+        shift = end - start - len(word)  # the blank is longer or shorter than the word
+        word_start, word_end = self.words[blank][0] - chunk_start, self.words[blank][1] - chunk_start - shift
+        inside = [n for n, (a, b) in enumerate(_spans(encoding)) if word_start < b and a < word_end and a < b]
         first, last = inside[0], inside[-1]
-        inner = self.tokenizer.is_inner(encoding.ids)
-        while first > 0 and inner[first]:  # a blank that touches letters is scored with the whole word
-            first -= 1
-        while last + 1 < len(encoding.ids) and inner[last + 1]:
-            last += 1
         if self.tokenizer.kind != "character" and first > 0 and self.tokenizer.pieces[encoding.ids[first - 1]] == MARK:
             first -= 1  # a word-start mark that is a piece of its own is the word's
         before_word = [(chunk_start + a, chunk_start + b) for a, b in _spans(encoding)[:first]]
-        shift = end - start - len(word)  # the blank is longer or shorter than the word
         after_word = [(chunk_start + a + shift, chunk_start + b + shift) for a, b in _spans(encoding)[last + 1 :]]
         return FilledBlank(target, word, tuple(encoding.ids), first, last + 1, (*before_word, *after_word))
 
@@ -133,10 +134,7 @@ class BlankedText:
 
     def touches_letters(self, blank: int) -> bool:
         """Whether a blank is only a part of a word."""
-        text = self.text.text
-        start, end = self.blanks[blank]
-        neighbours = text[max(start - 1, 0) : start] + text[end : end + 1]
-        return any(is_word_character(character) for character in neighbours)
+        return self.words[blank] != self.blanks[blank]
 
     def marked(self, blank: int) -> bool:
         """Whether a word in the place of a blank carries the word-start mark: a space or the text's start before it."""

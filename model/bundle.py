@@ -24,13 +24,14 @@ from model.cells import Array
 from model.config import NetworkConfig
 from model.errors import BundleContentError, BundleFormatError, BundleIntegrityError, ConfigError
 from model.structure import weight_shapes
-from model.text import NORMALISER_VERSION
+from model.text import NORMALISER_VERSION, normalised
 from model.tokenizer import KINDS, Tokenizer
 
 FORMAT_VERSION = 1
 METADATA, WEIGHTS, TOKENIZER, CARD = "bundle.json", "weights.safetensors", "tokenizer.model", "README.md"
 CONTENT_FILES = (WEIGHTS, TOKENIZER, CARD)
 MAX_METADATA_BYTES = 4 << 20
+MAX_METADATA_DEPTH = 32
 MAX_FILE_BYTES = 4 << 30
 STORED_DTYPE = np.float16
 
@@ -54,7 +55,7 @@ class Bundle:
     @property
     def has_language_model(self) -> bool:
         """Whether it was trained with the language-model objective; top-k, perplexity and fill-mask need that."""
-        return float(self.metadata["objective"].get("language_model_weight", 0)) > 0
+        return bool(self.metadata["objective"]["language_model_weight"] > 0)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -63,7 +64,7 @@ class Bundle:
 
     def temperature(self, targets: tuple[str, ...], context: str) -> float:
         """The calibrated temperature where `targets` are one of the pairs (in any order or case), else 1."""
-        asked = {target.lower() for target in targets}
+        asked = {normalised(target).lower() for target in targets}
         for entry in self.metadata["calibration"]:
             if len(targets) == 2 and asked == set(entry["forms"]) and entry["context"] == context:
                 return float(entry["temperature"])
@@ -84,7 +85,7 @@ def write_bundle(
     leaves the old bundle at `folder.old`, which loading names. Raises OSError; then the old bundle is untouched.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside, aside = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    beside, aside = _named_beside(folder, ".new"), moved_aside(folder)
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
@@ -96,7 +97,7 @@ def write_bundle(
             "format_version": FORMAT_VERSION,
             "normaliser_version": NORMALISER_VERSION,
             "tokenizer": tokenizer.kind,
-            "tensors": {name: {"shape": list(value.shape), "dtype": "float16"} for name, value in stored.items()},
+            "tensors": _tensor_list({name: value.shape for name, value in stored.items()}),
             "files": {name: _file_record(beside / name) for name in CONTENT_FILES},
         }
         text = json.dumps(complete, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -110,13 +111,22 @@ def write_bundle(
     if folder.exists():
         shutil.rmtree(aside, ignore_errors=True)
         folder.rename(aside)
-    beside.rename(folder)
+    try:
+        beside.rename(folder)
+    except OSError:
+        if is_bundle(aside):
+            aside.rename(folder)
+        raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def _file_record(path: Path) -> dict[str, Any]:
     data = path.read_bytes()
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _tensor_list(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    return {name: {"shape": list(shape), "dtype": "float16"} for name, shape in shapes.items()}
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -128,11 +138,11 @@ def read_bundle(folder: Path) -> Bundle:
     files = {name: _verified(folder, name, metadata) for name in CONTENT_FILES}
     try:
         network = NetworkConfig.from_json(metadata["network"])
-    except ConfigError as error:
+    except (ConfigError, TypeError) as error:  # TypeError: a list where one of several words is expected
         raise BundleContentError(f"{folder}: {METADATA} declares an impossible network: {error}") from error
     kind = metadata["tokenizer"]
     if kind not in KINDS:
-        raise BundleContentError(f"{folder}: unknown tokenizer kind {kind!r}; expected one of {', '.join(KINDS)}.")
+        raise BundleContentError(f"{folder}: unknown tokenizer kind {kind!r:.60}; expected one of {', '.join(KINDS)}.")
     try:
         tokenizer = Tokenizer.load(files[TOKENIZER], kind)
     except BundleContentError as error:
@@ -141,6 +151,8 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleContentError(
             f"{folder}: the tokenizer has {tokenizer.vocabulary_size} pieces, the network {network.vocabulary_size}."
         )
+    if metadata["tensors"] != _tensor_list(weight_shapes(network)):
+        raise BundleContentError(f"{folder}: the tensors that {METADATA} lists are not those of its network.")
     return Bundle(
         name=metadata["name"],
         network=network,
@@ -157,17 +169,28 @@ def is_bundle(folder: Path) -> bool:
     return (folder / METADATA).is_file()
 
 
+def moved_aside(folder: Path) -> Path:
+    """Where the bundle that stood in `folder` is while a new one takes its place."""
+    return _named_beside(folder, ".old")
+
+
+def _named_beside(folder: Path, ending: str) -> Path:
+    absolute = folder.absolute()  # "." has no name of its own
+    return absolute.parent / (absolute.name + ending)
+
+
 def _read_metadata(folder: Path) -> tuple[bytes, dict[str, Any]]:
     path = folder / METADATA
-    aside = folder.with_name(folder.name + ".old")
     if not path.is_file():
+        aside = moved_aside(folder)
         hint = f" An earlier bundle stands in {aside}: rename it back." if is_bundle(aside) else ""
         raise BundleFormatError(f"{folder} is not a bundle: it has no {METADATA}.{hint}")
     if path.stat().st_size > MAX_METADATA_BYTES:
         raise BundleFormatError(f"{path} has {path.stat().st_size} bytes; expected at most {MAX_METADATA_BYTES}.")
-    raw = path.read_bytes()
+    raw = _read(folder, METADATA)
     try:
         metadata = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode()  # what cannot be written again is no JSON
     except (ValueError, RecursionError) as error:
         raise BundleFormatError(f"{path} is not JSON ({error}); the file was damaged or is no bundle's.") from error
     if not isinstance(metadata, dict):
@@ -175,7 +198,7 @@ def _read_metadata(folder: Path) -> tuple[bytes, dict[str, Any]]:
     for name, expected in (("format_version", FORMAT_VERSION), ("normaliser_version", NORMALISER_VERSION)):
         if metadata.get(name) != expected or type(metadata.get(name)) is not int:
             raise BundleFormatError(
-                f"{folder}: {name} is {metadata.get(name)!r}; this program reads {expected}. "
+                f"{folder}: {name} is {metadata.get(name)!r:.60}; this program reads {expected}. "
                 "Train the bundle again, or use the version of the program that wrote it."
             )
     _check_fields(path, metadata)
@@ -202,6 +225,12 @@ def _check_fields(path: Path, metadata: dict[str, Any]) -> None:
         if not isinstance(metadata.get(name), kind):
             raise BundleFormatError(f"{path}: field {name!r} is {metadata.get(name)!r:.80}; expected {kind.__name__}.")
     name = metadata["name"]
+    if _is_deeper(metadata, MAX_METADATA_DEPTH):
+        raise BundleFormatError(f"{path} nests lists and objects more than {MAX_METADATA_DEPTH} deep.")
+    if set(metadata["files"]) != set(CONTENT_FILES):
+        raise BundleFormatError(
+            f"{path} lists the files {sorted(metadata['files'])!r:.80}; expected {', '.join(CONTENT_FILES)}."
+        )
     if not name or len(name) > 100 or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
         raise BundleFormatError(f"{path}: name is {name!r:.120}; expected letters, digits, '-', '_' and '.'.")
     weight = metadata["objective"].get("language_model_weight")
@@ -211,14 +240,24 @@ def _check_fields(path: Path, metadata: dict[str, Any]) -> None:
     if not isinstance(pairs, list) or not pairs or not all(_is_pair(pair) for pair in pairs):
         raise BundleFormatError(f"{path}: pronouns.pairs must be a list of {{'forms': [word, word]}}.")
     for entry in metadata["calibration"]:
-        temperature = entry.get("temperature") if _is_pair(entry) else None
-        if type(temperature) not in (int, float) or not 0.01 <= float(temperature or 0) <= 100:
-            raise BundleFormatError(f"{path}: calibration holds {entry!r:.120}; expected a pair with a temperature.")
+        is_complete = _is_pair(entry) and entry.get("context") in ("both", "left")
+        temperature = entry.get("temperature") if is_complete else None
+        if not isinstance(temperature, int | float) or not 0.01 <= temperature <= 100:
+            raise BundleFormatError(
+                f"{path}: calibration holds {entry!r:.120}; expected a pair with a context and a temperature."
+            )
 
 
 def _is_pair(entry: object) -> bool:
     forms = entry.get("forms") if isinstance(entry, dict) else None
     return isinstance(forms, list) and len(forms) == 2 and all(isinstance(form, str) and form for form in forms)
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(child, levels - 1) for child in children)
 
 
 def _refuse_constant(name: str) -> None:
@@ -239,10 +278,18 @@ def _verified(folder: Path, name: str, metadata: dict[str, Any]) -> bytes:
             f"{folder}: {name} has {size} bytes, {METADATA} says {record['bytes']}: it was truncated or changed. "
             "Copy the bundle again."
         )
-    data = path.read_bytes()
+    data = _read(folder, name)
     if hashlib.sha256(data).hexdigest() != record["sha256"]:
         raise BundleIntegrityError(f"{folder}: {name} was changed: its SHA-256 is not the one in {METADATA}.")
     return data
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """The bytes of one file. Raises BundleFormatError for a link that leads out of the bundle."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BundleFormatError(f"{folder}: {name} is a link that leads out of the bundle; copy the file itself there.")
+    return path.read_bytes()
 
 
 def _verified_weights(folder: Path, data: bytes, network: NetworkConfig) -> dict[str, Array]:

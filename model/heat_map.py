@@ -66,10 +66,10 @@ class Columns:
         """The tokens, in a band of `label_height` that begins at `y`."""
         drawn = []
         for column, label in enumerate(self.labels):
-            kind = ' class="token blank"' if column in self.blanks else ' class="token"'
-            x, base = self.centre(column), y + self.label_height - 7
-            turn = f' transform="rotate(-60 {x + 4} {base})" text-anchor="start"' if self.slanted else ""
-            drawn.append(f'<text{kind} x="{x + 4 * self.slanted}" y="{base}"{turn}>{escape(label)}</text>')
+            kind = f"token{' blank' * (column in self.blanks)}{' slanted' * self.slanted}"
+            x, y_base = self.centre(column) + 4 * self.slanted, y + self.label_height - 7
+            turn = f' transform="rotate(-60 {x} {y_base})"' if self.slanted else ""
+            drawn.append(f'<text class="{kind}" x="{x}" y="{y_base}"{turn}>{escape(label)}</text>')
         return "".join(drawn)
 
 
@@ -96,6 +96,7 @@ def heat_map(columns: Columns, units: Sequence[int], values: Array, scale: float
         f'<text class="unit" x="{LEFT_MARGIN - 8}" y="{top + row * index + row // 2 + 4}">{units[index]}</text>'
         for index in range(0, len(units), every)
     )
+    numbers += f'<text class="unit" x="{LEFT_MARGIN - 8}" y="{top - 7}">unit</text>'
     height = top + row * len(units)
     return (
         f'<svg class="map" width="{columns.width}" height="{height + 2}" data-top="{top}" data-row="{row}" '

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import unicodedata
 
-SIGNS = {" ": "␣", "\n": "⏎"}
-"""For a text that is nothing but this."""
+SIGNS = {" ": "␣", "▁": "␣", "\n": "⏎"}
+"""For a text that is nothing but this; ▁ is a tokenizer's space."""
 REPLACEMENT = "\ufffd"
+CARRIER = "◌"
+"""Stands below a combining mark, and before what has no width, where that is all there is."""
+OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They change the direction of what comes after them, beyond their own text too."""
 
 
 def visible(text: str) -> str:
     """`text` on one line, with a sign in the place of control characters, lone surrogates and spaces on their own."""
     shown = "".join(REPLACEMENT if _is_unprintable(character) else character for character in text)
-    return SIGNS.get(shown) or shown.replace("\n", " ⏎ ").strip() or "␣"
+    shown = SIGNS.get(shown) or shown.replace("\n", " ⏎ ").strip() or "␣"
+    return shown if display_width(shown) else CARRIER + shown
 
 
 def printable(text: str) -> str:
-    """`text` of several lines, without the control characters and lone surrogates in it."""
-    return "".join(character for character in text if not _is_unprintable(character))
+    """`text` of several lines, without the control characters and lone surrogates in it; tabs are spaces."""
+    return "".join(character for character in text.expandtabs(4) if not _is_unprintable(character))
 
 
 def display_width(text: str) -> int:
@@ -46,4 +51,4 @@ def padded(text: str, width: int) -> str:
 
 
 def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs") and character != "\n"
+    return (unicodedata.category(character) in ("Cc", "Cs") and character != "\n") or character in OVERRIDES

@@ -16,12 +16,12 @@ import numpy as np
 from model.cloze import ClozeResult
 from model.config import NetworkConfig
 from model.heat_map import Columns, heat_map, structure_map
-from model.labels import visible
+from model.labels import printable, visible
 from model.sites import Site, parse_site
 from model.trace import SiteTrace, Trace
 
-PREDICTIONS_SHOWN, JOINT_SHOWN = 20, 5
-"""Words of one blank, and ways to fill several, that are listed."""
+PREDICTIONS_SHOWN, JOINT_SHOWN, WARNINGS_SHOWN = 20, 5, 5
+"""How many words of one blank, ways to fill several, and warnings are listed."""
 
 
 class Activation(NamedTuple):
@@ -41,7 +41,7 @@ ACTIVATIONS = {
     "update_gate": Activation("z", "1 keeps the old state, 0 takes the candidate"),
     "candidate": Activation("n", "what the new state could be"),
     "hidden_state": Activation(
-        "h", "what the unit shows to the layer above, and where it has a memory to itself later"
+        "h", "what the unit shows: to the layer above and, but for an MLP, to itself at the next token"
     ),
 }
 
@@ -54,11 +54,12 @@ STYLE = """
 body { margin: 0 auto; max-width: 76rem; padding: 1rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; font-weight: 400; margin: 0 0 .5rem; }
-h1 mark { background: none; color: var(--accent); font-weight: 700; text-decoration: underline; }
+h1 mark { background: none; color: var(--accent); font-weight: 700; text-decoration: underline;
+  unicode-bidi: isolate; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .25rem; }
 h3 { font-size: 1rem; margin: 1.25rem 0 0; }
 p { margin: .25rem 0; max-width: 48rem; }
-.note, footer, caption, summary { color: var(--faint); font-size: .9rem; }
+.note, footer, caption, summary { color: var(--faint); font-size: .9rem; max-width: none; }
 .warning { color: var(--low); font-weight: 600; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -72,6 +73,7 @@ svg { display: block; margin: .25rem 0; }
 svg.bar { width: min(16rem, 30vw); height: .8rem; margin: 0; background: var(--line); border-radius: 2px; }
 svg.scale { display: inline-block; vertical-align: -.1rem; margin: 0 .3rem; border: 1px solid var(--line); }
 text { fill: var(--ink); font-size: 13px; text-anchor: middle; }
+.slanted { text-anchor: start; }
 .token.blank { fill: var(--accent); font-weight: 700; }
 .unit { fill: var(--faint); font-size: 12px; text-anchor: end; }
 .field { fill: var(--field); stroke: var(--line); }
@@ -94,7 +96,7 @@ for (const panel of document.querySelectorAll("section.panel")) {
   let row = 0, column = -1;
   const show = () => {
     const cells = rows[row + 1].cells, token = rows[0].cells[column + 1].textContent;
-    said.textContent = `unit ${cells[0].textContent} at ${token}: ${cells[column + 1].textContent}`;
+    said.textContent = `unit ${cells[0].textContent} at “${token}”: ${cells[column + 1].textContent}`;
     const place = { x: edges[column], width: edges[column + 1] - edges[column], y: top + height * row };
     for (const name in place) cursor.setAttribute(name, place[name]);
     cursor.setAttribute("visibility", "visible");
@@ -147,7 +149,7 @@ def picture(result: ClozeResult, name: str, sha256: str, network: NetworkConfig,
 <header>
 {_sentence(result)}
 {_predictions(result)}
-{"".join(f'<p class="warning">{escape(visible(warning.message))}</p>' for warning in result.warnings)}
+{_warnings(result)}
 </header>
 <main data-edges="{" ".join(map(str, columns.edges))}">
 {_structure(columns, network, context)}
@@ -173,9 +175,13 @@ def _best(result: ClozeResult) -> list[str]:
 def _sentence(result: ClozeResult) -> str:
     parts, place = [], 0
     for blank, word in zip(result.blanks, _best(result), strict=True):
-        parts.append(f"{escape(result.text[place : blank.start])}<mark>{escape(word)}</mark>")
+        parts.append(f"{_shown(result.text[place : blank.start])}<mark>{_shown(word)}</mark>")
         place = blank.end
-    return f'<h1 dir="auto">{"".join(parts)}{escape(result.text[place:])}</h1>'
+    return f'<h1 dir="auto">{"".join(parts)}{_shown(result.text[place:])}</h1>'
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))
 
 
 def _predictions(result: ClozeResult) -> str:
@@ -206,25 +212,32 @@ def _table(caption: str, rows: list[tuple[str, float]]) -> str:
     return f"<table>{f'<caption>{caption}</caption>' if caption else ''}{body}</table>"
 
 
+def _warnings(result: ClozeResult) -> str:
+    messages = list(dict.fromkeys(visible(warning.message) for warning in result.warnings))
+    if len(messages) > WARNINGS_SHOWN:
+        messages[WARNINGS_SHOWN:] = [f"There are {len(messages) - WARNINGS_SHOWN} more warnings."]
+    return "".join(f'<p class="warning">{escape(message)}</p>' for message in messages)
+
+
 def _structure(columns: Columns, network: NetworkConfig, context: str) -> str:
     """The picture of the whole, before its parts."""
-    both = network.direction == "bidirectional" and context == "both"
+    cell, both = network.cell.upper(), network.direction == "bidirectional" and context == "both"
     said = ["Time runs across, layers are stacked."]
     if network.cell == "mlp":
-        said.append("An mlp has no memory: no state passes from one token to the next.")
+        said.append("An MLP has no memory: nothing passes from one token to the next.")
     if network.direction == "bidirectional":
         said.append(
             "Forward layers read rightwards, backward layers leftwards from the end; they do not see each other."
         )
     if both:
-        said.append("A blank is predicted from the two marked states: one has read all before it, one all after it.")
+        said.append("A blank is predicted from the two marked states: forward before it, backward after it.")
     elif context == "both":
         said.append("A blank is predicted from the marked state before it; then all that follows is scored as well.")
     else:
         said.append("A blank is predicted from the marked state before it; what follows was not asked.")
     reads = ("forward", "backward") if both else ("forward",)
     drawing = structure_map(columns, network.n_layers, network.directions, network.cell != "mlp", reads)
-    layers = f"{network.n_layers} layer{'s' * (network.n_layers > 1)} of {network.hidden_size} {network.cell} units"
+    layers = f"{network.n_layers} layer{'s' * (network.n_layers > 1)} of {network.hidden_size} {cell} units"
     heading = f"<h2>The structure: {layers}, {network.direction}</h2>"
     return f'{heading}<p>{" ".join(said)}</p><div class="scroll">{drawing}</div>'
 
@@ -232,8 +245,8 @@ def _structure(columns: Columns, network: NetworkConfig, context: str) -> str:
 def _cells(trace: Trace, columns: Columns, network: NetworkConfig) -> str:
     """One panel a site, grouped by layer and direction."""
     parts = [
-        f"<h2>Inside the {network.cell} cells</h2><p>Each column is a moment: the values once that token was read. "
-        "Point at a value, or move through a map with the arrow keys, to see it in numbers.</p>"
+        f"<h2>Inside the {network.cell.upper()} cells</h2><p>Each column is a moment: the values once that token "
+        "was read. Point at a value, or move through a map with the arrow keys, to see it in numbers.</p>"
     ]
     group = None
     for name, values in trace.sites.items():

@@ -103,8 +103,8 @@ def _prepare_targets(request: ClozeRequest, blanked: BlankedText, bundle: Bundle
     if n_assignments > limits.max_assignments:
         ways = f"{n_assignments:,}" if n_assignments < 10**12 else "too many"
         raise TooManyError(
-            f"the targets of {len(lists)} blank{'s' * (len(lists) > 1)} make {ways} ways to fill the text; the limit is "
-            f"{limits.max_assignments:,}. Ask for fewer targets, or fewer blanks at a time.",
+            f"the targets of {len(lists)} blank{'s' * (len(lists) > 1)} make {ways} ways to fill the text; the limit "
+            f"is {limits.max_assignments:,}. Ask for fewer targets, or fewer blanks at a time.",
             "targets",
         )
     fills = tuple(_fills(blanked, blank, targets, limits) for blank, targets in enumerate(lists))
@@ -188,7 +188,7 @@ def _prepared(
     terms = tuple(scorer.terms)
     sites: tuple[Site, ...] = ()
     if request.trace is not None:
-        beside = sum(max(len(fill.outside) for fill in candidates) for candidates in fills)
+        beside = sum(len(candidates[0].outside) for candidates in fills)
         n_shown = 2 + sum(map(len, blanked.parts)) + len(fills) + beside
         sites = tuple(check_trace(request.trace, bundle.network, n_shown, limits.max_trace_values))
     asked = terms if place is None else (Term(place, WORD_ENDS),)

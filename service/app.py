@@ -54,7 +54,6 @@ def create_app(
     async def start() -> None:
         try:
             await asyncio.to_thread(store.load)
-            await asyncio.to_thread(app.openapi)  # a tenth of a second, once, and not on the loop
         except Exception as error:
             readiness.fail()
             logger.error("the models could not be loaded", extra={"fields": {"reason": str(error)}})

@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def serve(settings: Settings) -> None:
     """Listen, load, say so in one line, answer, drain, stop. Raises AddressError and what loading the models raises."""
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     readiness = Readiness()
     store = Store(settings.models, settings.default_model, lambda folder: load(folder, limits=settings.limits()))
     failures: list[Exception] = []
@@ -67,6 +67,7 @@ def serve(settings: Settings) -> None:
             server.should_exit = True
 
     app = create_app(settings, store, readiness=readiness, when_started=started)
+    app.openapi()  # made once; the first who asks must not hold up the others
     server = Server(
         uvicorn.Config(
             app,
@@ -115,12 +116,22 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises AddressError."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except (OSError, UnicodeError) as error:
+        # The protocol is named because asyncio looks at it: without it there is no TCP_NODELAY, and every answer
+        # waits 40 ms for the client's delayed acknowledgement.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+    except (OSError, UnicodeError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise AddressError(
             f"cannot listen on {host} port {port}: {reason}. Choose another with --port (0 takes a free one) or --host."

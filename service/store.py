@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.bundle import METADATA, WEIGHTS
-from model.errors import AnaphoraError, RequestError
+from model.bundle import is_bundle
+from model.errors import AnaphoraError, BundleFormatError, RequestError
 from model.language_model import LanguageModel, shipped_folder
+from model.shelf import DEFAULT_NAME, bundles_in
 from service.errors import ModelsError, NotReadyError, UnknownModelError
 
-PREFERRED = "en-lstm"
 WARM_UP_TEXTS = ("Mary said that ___ was tired.", "Tom lost his hat, so ___ went home.")
 
 Load = Callable[[Path], LanguageModel]
@@ -111,26 +111,17 @@ def find_bundles(folders: Iterable[Path]) -> list[Path]:
     for folder in folders:
         if not folder.is_dir():
             raise ModelsError(f"{folder} is not a folder; --models takes a bundle, or a folder of bundles.")
-        if _looks_like_bundle(folder):
-            found[folder.resolve()] = None
-            continue
-        inside = sorted(path for path in folder.iterdir() if path.is_dir() and _looks_like_bundle(path))
-        for path in inside:
-            if path.suffix == ".old" and not path.with_suffix("").exists():
+        for aside in sorted(folder.glob("*.old")):
+            if is_bundle(aside) and not aside.with_suffix("").exists():
                 raise ModelsError(
-                    f"{path} is a bundle that was moved aside while a new one was being written, and the new one "
-                    f"is not there; rename it back to {path.stem}."
+                    f"{aside} is a bundle that was moved aside while a new one was being written, and the new one "
+                    f"is not there; rename it back to {aside.stem}."
                 )
-        whole = [path for path in inside if path.suffix not in {".new", ".old"}]
-        if not whole:
-            raise ModelsError(f"{folder} holds no bundle: neither it nor a folder in it has a {METADATA}.")
-        found.update(dict.fromkeys(path.resolve() for path in whole))
+        try:
+            found.update(dict.fromkeys(path.resolve() for path in bundles_in(folder)))
+        except BundleFormatError as error:
+            raise ModelsError(str(error)) from error
     return list(found)
-
-
-def _looks_like_bundle(folder: Path) -> bool:
-    """Whether a folder is a bundle or was one; a damaged one must be refused by name, not passed over."""
-    return (folder / METADATA).exists() or (folder / WEIGHTS).exists()
 
 
 def choose_default(names: Sequence[str], asked: str | None) -> str:
@@ -139,7 +130,7 @@ def choose_default(names: Sequence[str], asked: str | None) -> str:
         if asked not in names:
             raise ModelsError(f"the default model {asked!r} is not served; there is {', '.join(names)}.")
         return asked
-    return PREFERRED if PREFERRED in names else min(names)
+    return DEFAULT_NAME if DEFAULT_NAME in names else min(names)
 
 
 def warm_up(language_model: LanguageModel) -> None:

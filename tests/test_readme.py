@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import functools
 import io
 import json
 import os
@@ -37,10 +38,20 @@ class Block:
     """Only blank lines stand between the block before and this one."""
 
     def commands(self) -> list[list[str]]:
-        """The words of each command, without comments; a backslash joins lines, a pipe ends the command."""
-        lines = self.text.replace("\\\n", " ").splitlines()
-        found = [shlex.split(line, comments=True) for line in lines]
-        return [words[: words.index("|")] if "|" in words else words for words in found if words]
+        """The words of each command, without comments; what a pipe or `>` does with the output is left out."""
+        text = re.sub(r"(^|[ \t])#.*$", "", self.text, flags=re.MULTILINE).replace("\\\n", " ")
+        lexer = shlex.shlex(text, posix=True, punctuation_chars="&;|>\n")
+        lexer.commenters, lexer.whitespace, lexer.whitespace_split = "", " \t", True
+        found: list[list[str]] = [[]]
+        piped = False
+        for word in lexer:
+            if set(word) <= set("&;|>\n"):
+                piped = word in ("|", ">", ">>")
+                if not piped:
+                    found.append([])
+            elif not piped:
+                found[-1].append(word)
+        return [words for words in found if words]
 
 
 def blocks(page: Path) -> list[Block]:
@@ -54,9 +65,10 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def pages_with(kind: str) -> list[object]:
-    names = [page for page in PAGES if any(block.kind == kind for block in blocks(page))]
-    return [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in names]
+def pages_with(*kinds: str) -> list[object]:
+    """The pages with a block of one of these kinds; without kinds, all."""
+    pages = [page for page in PAGES if not kinds or any(block.kind in kinds for block in blocks(page))]
+    return [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages]
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +89,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         log.close()
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES])
+@pytest.mark.parametrize("page", pages_with())
 def test_every_block_has_a_name_that_says_what_happens_to_it(page: Path) -> None:
     for block in blocks(page):
         assert block.kind in KINDS, f"{page.name}:{block.line}: {block.kind!r} is none of {sorted(KINDS)}"
         if block.kind == "json" and "..." not in block.text:
             json.loads(block.text)
+
+
+@pytest.mark.parametrize("page", pages_with())
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for link in (link for link in links if not re.match(r"[a-z]+:|#", link)):
+        assert (page.parent / link.partition("#")[0]).exists(), f"{page.name}: {link} is not there"
 
 
 @pytest.mark.parametrize("page", pages_with("python"))
@@ -119,7 +138,7 @@ def test_commands_run_and_answer_as_shown(page: Path, server: str, tmp_path: Pat
                 answer = run(words, server, tmp_path, f"{page.name}:{block.line}")
 
 
-@pytest.mark.parametrize("page", [*pages_with("sh"), *pages_with("bash")])
+@pytest.mark.parametrize("page", pages_with("sh", "bash"))
 def test_commands_that_are_shown_exist(page: Path) -> None:
     for block in blocks(page):
         for words in block.commands() if block.kind in ("sh", "bash") else ():
@@ -212,16 +231,17 @@ def assert_targets_exist(words: list[str], where: str) -> None:
 def assert_options_exist(words: list[str], where: str) -> None:
     if words[0].startswith("-"):
         return
-    assert words[0] in anaphora.COMMANDS, f"{where}: there is no subcommand {words[0]!r}"
-    known = help_of(words[0])
-    for word in words[1:]:
-        if word.startswith("--"):
-            option = word.partition("=")[0]
-            assert re.search(rf"{re.escape(option)}\b", known), f"{where}: {words[0]} has no option {option}"
+    n_words = 2 if " ".join(words[:2]) in anaphora.COMMANDS else 1
+    subcommand = " ".join(words[:n_words])
+    assert subcommand in anaphora.COMMANDS, f"{where}: there is no subcommand {subcommand!r}"
+    known = help_of(subcommand)
+    for option in (word.partition("=")[0] for word in words[n_words:] if word.startswith("--")):
+        assert re.search(rf"{re.escape(option)}\b", known), f"{where}: {subcommand} has no option {option}"
 
 
+@functools.cache
 def help_of(subcommand: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "anaphora", subcommand, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-m", "anaphora", *subcommand.split(), "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return done.stdout

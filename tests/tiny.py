@@ -16,6 +16,7 @@ from model.config import NetworkConfig
 from model.structure import weight_shapes
 from model.text import normalised
 from model.tokenizer import Tokenizer
+from training.contrasts import ContrastTable
 from training.corpus import Document, SourceRecord
 from training.fit_tokenizer import fit_tokenizer
 from training.pronouns import load_pairs
@@ -45,6 +46,12 @@ VOCABULARY_SIZES = {"subword": 160, "word": 160, "character": 64}
 def tiny_tokenizer(kind: str = "subword") -> Tokenizer:
     """The tokenizer fitted to SENTENCES: at most 160 pieces, every pronoun form one piece (but for characters)."""
     return fit_tokenizer(map(normalised, SENTENCES), kind, VOCABULARY_SIZES[kind], load_pairs().forms)
+
+
+@cache
+def tiny_contrasts(kind: str = "subword") -> ContrastTable:
+    """The English pairs in the pieces of `tiny_tokenizer(kind)`."""
+    return ContrastTable(load_pairs(), tiny_tokenizer(kind))
 
 
 def tiny_config(

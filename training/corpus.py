@@ -152,7 +152,7 @@ def _json_documents(stream: BinaryIO, name: str, place: str, text_field: str) ->
                 f"{place}, line {number}: expected a JSON object with the field {text_field!r}, got {_kind(record)}."
             )
         text = _field(record, text_field, f"{place}, line {number}")
-        yield Document(f"{name}:{number}", iter(text.splitlines()))
+        yield Document(f"{name}:{number}", iter(text.split("\n")))
 
 
 def _parquet_documents(file: SourceFile, text_field: str) -> Iterator[Document]:
@@ -173,7 +173,7 @@ def _parquet_documents(file: SourceFile, text_field: str) -> Iterator[Document]:
                 for value in batch.column(0):
                     number += 1
                     text = _field({text_field: value.as_py()}, text_field, f"{file.path}, row {number}")
-                    yield Document(f"{file.name}:{number}", iter(text.splitlines()))
+                    yield Document(f"{file.name}:{number}", iter(text.split("\n")))
     except (ArrowException, OSError) as error:
         raise CorpusError(f"{file.path}: a damaged parquet file, after row {number} ({_first_line(error)}).") from error
 
@@ -194,8 +194,7 @@ def _missing(text_field: str, names: Iterable[str], place: str) -> str:
 
 
 def _lines(stream: BinaryIO, place: str) -> Iterator[tuple[int, str]]:
-    """Number (from 1) and text of every line, without its end (\\n, \\r\\n or \\r); checks what no text file may
-    hold."""
+    """Number (from 1) and text of every line, with its end; checks what no text file may hold."""
     number = 0
     while raw := _line(stream, place, number + 1):
         number += 1
@@ -216,8 +215,7 @@ def _lines(stream: BinaryIO, place: str) -> Iterator[tuple[int, str]]:
                 f"{place}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start} of the line). "
                 "Convert it, e.g. with iconv."
             ) from error
-        for part in line.rstrip("\r\n").split("\r"):
-            yield number, part
+        yield number, line
 
 
 def _line(stream: BinaryIO, place: str, number: int) -> bytes:

@@ -151,11 +151,11 @@ class Trainer:
         while self.progress < 1 and not self.stop_requested:
             started = time.monotonic()
             self.step()
-            self.elapsed_seconds += time.monotonic() - started
             if self.n_steps % LOG_EVERY_STEPS == 0:
                 self._log()
             if self.n_steps % self.config.validate_every_steps == 0:
                 self.validate()
+            self.elapsed_seconds += time.monotonic() - started
             if time.monotonic() - last_saved > 60 * self.config.checkpoint_minutes:
                 self.save()
                 last_saved = time.monotonic()

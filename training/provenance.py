@@ -48,7 +48,7 @@ def provenance(trainer: Trainer, corpus: Corpus, options: RunOptions) -> dict[st
         "n_epochs": round(n_epochs, 4),
         "seed": trainer.config.seed,
         "settings": asdict(trainer.config),
-        "command": options.command,
+        "command": _encodable(options.command),
         "code": {"version": version(), "commit": commit()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "hardware": hardware(options.device),
@@ -60,7 +60,7 @@ def provenance(trainer: Trainer, corpus: Corpus, options: RunOptions) -> dict[st
 
 def texts(name: str, records: Sequence[SourceRecord]) -> dict[str, Any]:
     """`name`: the records, or [] where they are too many to list; `n_{name}` and `{name}_sha256`: of the whole list."""
-    listed = [asdict(record) for record in records]
+    listed = [asdict(record) | {"name": _encodable(record.name)} for record in records]
     as_text = json.dumps(listed, ensure_ascii=False)
     return {
         name: listed if len(as_text.encode()) <= MAX_LISTED_BYTES else [],
@@ -68,6 +68,11 @@ def texts(name: str, records: Sequence[SourceRecord]) -> dict[str, Any]:
         f"{name}_bytes": sum(record.bytes for record in records),
         f"{name}_sha256": hashlib.sha256("\n".join(record.sha256 for record in records).encode()).hexdigest(),
     }
+
+
+def _encodable(text: str) -> str:
+    """The text with "?" for what UTF-8 cannot hold: names of files are bytes, and old ones in other encodings."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def note_start(run_folder: Path) -> None:

@@ -185,7 +185,7 @@ class ProgressBar:
     def __init__(self, trainer: Trainer) -> None:
         self.bar = tqdm(
             total=1000,
-            initial=round(1000 * trainer.progress),
+            initial=min(round(1000 * trainer.progress), 1000),
             file=sys.stderr,
             bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
             mininterval=1.0,

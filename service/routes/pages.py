@@ -34,7 +34,7 @@ async def docs() -> FileResponse:
 
 
 class Files(StaticFiles):
-    """Files that a browser asks about again each time (it gets 304 while nothing changed), so none outlives an upgrade."""
+    """Files that a browser asks about again each time (304 while nothing changed), so that none outlives an upgrade."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.cli import main
+from service.cli import listen, main
+from service.errors import AddressError
 from tests.service.processes import service
 from tests.tiny import tiny_bundle
 
@@ -90,6 +91,20 @@ def test_ctrl_c_does_not_wait_for_a_balancer(models: Path) -> None:
         running.process.send_signal(signal.SIGINT)
         assert running.end()[0] == 0
         assert time.monotonic() - started_at < 30
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_answers_are_sent_without_waiting_for_more(host: str) -> None:
+    """asyncio sets TCP_NODELAY only on sockets whose protocol is named; without it each answer took 40 ms more."""
+    with listen(host, 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+def test_a_host_that_is_not_ours_is_said_in_a_sentence() -> None:
+    with pytest.raises(AddressError, match=r"cannot listen on 192\.0\.2\.1 port 8000: .*Choose another"):
+        listen("192.0.2.1", 8000)
+    with pytest.raises(AddressError, match="cannot listen on no such host"):
+        listen("no such host", 8000)
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(models: Path) -> None:

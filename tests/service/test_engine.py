@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from model import load
 from model.cloze import ClozeRequest
 from model.language_model import LanguageModel
 from model.trace import TraceRequest
-from tests.service.clients import app_of, with_client
+from tests.service.clients import app_of, url_of, with_client
 from tests.service.test_inference import assert_refused
 from tests.tiny import SENTENCES, tiny_bundle
 
@@ -32,6 +33,16 @@ def language_models(tmp_path_factory: pytest.TempPathFactory) -> list[LanguageMo
         load(tiny_bundle(folder / "causal", cell="gru", direction="causal", seed=1)),
         load(tiny_bundle(folder / "letters", cell="rnn", direction="causal", kind="character", seed=2)),
     ]
+
+
+@pytest.fixture(scope="module")
+def server(language_models: list[LanguageModel]) -> Iterator[httpx.Client]:
+    """A client of all three on a real port; the default is `both`."""
+    with (
+        url_of(app_of(*language_models, default_model="both")) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
+        yield client
 
 
 def assert_same(actual: Any, expected: Any) -> None:
@@ -89,27 +100,23 @@ def test_answers_under_concurrency_are_those_of_the_model_asked_alone(language_m
     with_client(app_of(*language_models, max_tokens_read=10**6), use)
 
 
-def test_a_reply_has_every_field_of_the_documented_shape(language_models: list[LanguageModel]) -> None:
-    async def use(client: httpx.AsyncClient) -> None:
-        reply = await client.post("/v1/cloze", json={"text": [TEXTS[0], "___ said that ___ left."], "trace": True})
-        one, two = reply.json()["results"]
-        for result in (one, two):
-            assert list(result) == ["text", "temperature", "warnings", "blanks", "joint", "joint_kind", "trace"]
-        assert (one["joint"], one["joint_kind"]) == (None, None)
-        assert two["joint_kind"] == "pseudo"
-        assert len(two["joint"]) == 4
-        blank = one["blanks"][0]
-        assert TEXTS[0][blank["start"] : blank["end"]] == "___"
-        assert [set(entry) for entry in blank["predictions"]] == [
-            {"target", "filled", "probability", "log_probability", "pieces"}
-        ] * 2
-        trace = one["trace"]
-        assert len(trace["sites"]) == 2 * 2 * 6  # layers, directions, activations of an LSTM
-        gate = trace["sites"]["layer0.forward.forget_gate"]
-        assert len(gate["values"]) == len(trace["tokens"])
-        assert len(gate["units"]) == len(gate["values"][0]) == 6
-
-    with_client(app_of(*language_models, default_model="both"), use)
+def test_a_reply_has_every_field_of_the_documented_shape(server: httpx.Client) -> None:
+    reply = server.post("/v1/cloze", json={"text": [TEXTS[0], "___ said that ___ left."], "trace": True})
+    one, two = reply.json()["results"]
+    for result in (one, two):
+        assert list(result) == ["text", "temperature", "warnings", "blanks", "joint", "joint_kind", "trace"]
+    assert (one["joint"], one["joint_kind"]) == (None, None)
+    assert two["joint_kind"] == "pseudo"
+    assert len(two["joint"]) == 4
+    blank = one["blanks"][0]
+    assert TEXTS[0][blank["start"] : blank["end"]] == "___"
+    fields = {"target", "filled", "probability", "log_probability", "pieces"}
+    assert [set(entry) for entry in blank["predictions"]] == [fields] * 2
+    trace = one["trace"]
+    assert len(trace["sites"]) == 2 * 2 * 6  # layers, directions, activations of an LSTM
+    gate = trace["sites"]["layer0.forward.forget_gate"]
+    assert len(gate["values"]) == len(trace["tokens"])
+    assert len(gate["units"]) == len(gate["values"][0]) == 6
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -140,17 +147,13 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("question", "code", "param"), REFUSED)
 def test_what_cannot_be_answered_is_refused_with_its_reason(
-    language_models: list[LanguageModel], question: dict[str, Any], code: str, param: str
+    server: httpx.Client, question: dict[str, Any], code: str, param: str
 ) -> None:
-    async def use(client: httpx.AsyncClient) -> None:
-        reply = await client.post("/v1/cloze", json=question)
-        assert len(assert_refused(reply, 422, code, param)) < 500
-        texts = ["Tom said ___ left.", question["text"]]
-        reply = await client.post("/v1/cloze", json=question | {"text": texts})
-        assert reply.status_code == 422
-        assert reply.json()["error"]["param"] in {"text[0]", "text[1]"}
-
-    with_client(app_of(*language_models, default_model="both"), use)
+    reply = server.post("/v1/cloze", json=question)
+    assert len(assert_refused(reply, 422, code, param)) < 500
+    reply = server.post("/v1/cloze", json=question | {"text": ["Tom said ___ left.", question["text"]]})
+    assert reply.status_code == 422
+    assert reply.json()["error"]["param"] in {"text[0]", "text[1]"}
 
 
 ODD_TEXTS = [
@@ -174,21 +177,16 @@ ODD_TEXTS = [
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
 @pytest.mark.parametrize("model", ["both", "causal", "letters"])
-def test_odd_texts_are_answered_with_offsets_of_the_text_as_sent(
-    language_models: list[LanguageModel], text: str, model: str
-) -> None:
-    async def use(client: httpx.AsyncClient) -> None:
-        reply = await client.post("/v1/cloze", json={"text": text, "model": model, "trace": True})
-        assert reply.status_code == 200, reply.text
-        result = reply.json()["results"][0]
-        assert result["text"] == text
-        (blank,) = result["blanks"]
-        assert set(text[blank["start"] : blank["end"]]) <= set("_[MASK]<mask>")
-        assert sum(entry["probability"] for entry in blank["predictions"]) == pytest.approx(1)
-        for token in result["trace"]["tokens"]:
-            assert 0 <= token["start"] <= token["end"] <= len(text)
-
-    with_client(app_of(*language_models), use)
+def test_odd_texts_are_answered_with_offsets_of_the_text_as_sent(server: httpx.Client, text: str, model: str) -> None:
+    reply = server.post("/v1/cloze", json={"text": text, "model": model, "trace": True})
+    assert reply.status_code == 200, reply.text
+    result = reply.json()["results"][0]
+    assert result["text"] == text
+    (blank,) = result["blanks"]
+    assert set(text[blank["start"] : blank["end"]]) <= set("_[MASK]<mask>")
+    assert sum(entry["probability"] for entry in blank["predictions"]) == pytest.approx(1)
+    for token in result["trace"]["tokens"]:
+        assert 0 <= token["start"] <= token["end"] <= len(text)
 
 
 def test_many_texts_cannot_get_round_the_limits_of_one(language_models: list[LanguageModel]) -> None:

@@ -170,7 +170,7 @@ def test_a_causal_model_is_asked_with_its_left_context(causal: LanguageModel) ->
     [
         ({"inputs": "no mask here", "parameters": {}}, 422, "no blank"),
         ({"inputs": [TEXT, "no mask here"]}, 422, "inputs[1]: the text has no blank"),
-        ({"inputs": "[MASK][MASK]"}, 422, "touch"),
+        ({"inputs": "[MASK][MASK]"}, 422, "no space between them"),
         ({"inputs": "[MASK] " * 5}, 422, "5 masks in one request; the limit is 4"),
         ({"inputs": [TEXT] * 5}, 422, "5 texts in one request; the limit is 4"),
         ({"inputs": TEXT, "parameters": {"targets": ["x" * 500]}}, 422, "pieces"),

@@ -13,12 +13,10 @@ from model.config import CELLS
 from model.network import Network, TorchState
 from model.structure import RecurrentNetwork
 from model.tokenizer import KINDS
-from tests.tiny import SENTENCES, tiny_config, tiny_tokenizer, tiny_weights
+from tests.tiny import SENTENCES, tiny_config, tiny_contrasts, tiny_tokenizer, tiny_weights
 from training.batches import Batch, collate
-from training.contrasts import ContrastTable
 from training.objective import CHUNK, HiddenStates, Losses, Objective, from_the_end, tied_cross_entropy
 from training.places import Asked, PlaceFinder, Places
-from training.pronouns import load_pairs
 
 FLOAT32_SOFTMAX = 2e-5  # the loss takes its softmax in float32: 7 digits, relative to the largest gradient
 
@@ -110,7 +108,7 @@ def _asked(batch: Batch, kind: str = "subword", *, bidirectional: bool = True, s
     tokenizer = tiny_tokenizer(kind)
     finder = PlaceFinder(
         tokenizer,
-        ContrastTable(load_pairs(), tokenizer),
+        tiny_contrasts(kind),
         bidirectional=bidirectional,
         least_right_context=5 if kind == "character" else 2,  # the last pronoun of the window has less after it
         language_model_share=share,
@@ -305,9 +303,10 @@ def test_a_term_switched_off_leaves_no_gradient() -> None:
     losses.weighted(0, 1).backward()
     bias = network.output_bias.grad
     assert bias is not None
-    forms = {i for word in ("he", "she", "him", "her", "his", "hers") for i in tiny_tokenizer().encode_ids(word)}
-    pronouns = [i for i, piece in enumerate(tiny_tokenizer().pieces) if piece.lower().strip("▁") in load_pairs().forms]
-    assert forms <= set(pronouns)
+    tokenizer = tiny_tokenizer()
+    forms = set(tiny_contrasts().pairs.forms)
+    pronouns = [i for i, piece in enumerate(tokenizer.pieces) if piece.lower().strip("▁") in forms]
+    assert set(tokenizer.encode_ids("he She himself")) <= set(pronouns)
     others = np.setdiff1d(np.arange(len(bias)), pronouns)
     assert not bias[others].any()
     assert bias[pronouns].any()

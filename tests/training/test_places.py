@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import pytest
 
 from model.tokenizer import KINDS, Tokenizer
-from tests.tiny import SENTENCES, tiny_tokenizer
+from tests.tiny import SENTENCES, tiny_contrasts, tiny_tokenizer
 from training.batches import Batch, collate
-from training.contrasts import ContrastTable
 from training.places import Asked, PlaceFinder, Places
-from training.pronouns import load_pairs
 
 HE_SHE, HIM_HER, HIMSELF_HERSELF = 0, 1, 4  # in training/pairs/english.yaml
 
@@ -30,15 +27,10 @@ def _window(tokenizer: Tokenizer, text: str, *, begins: bool = True) -> Batch:
     return collate([row], [begins], [False])
 
 
-@cache
-def _contrast_table(kind: str) -> ContrastTable:
-    return ContrastTable(load_pairs(), tiny_tokenizer(kind))
-
-
 def _find(tokenizer: Tokenizer, batch: Batch, *, bidirectional: bool = True, least: int = 0, share: float = 1) -> Asked:
     finder = PlaceFinder(
         tokenizer,
-        _contrast_table(tokenizer.kind),
+        tiny_contrasts(tokenizer.kind),
         bidirectional=bidirectional,
         least_right_context=least,
         language_model_share=share,

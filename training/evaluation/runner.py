@@ -161,7 +161,8 @@ def main(argv: Sequence[str]) -> int:
 
     language_model = load(arguments.bundle)
     with tempfile.TemporaryDirectory() as folder:
-        data = [spool(Path(folder)) if path == STANDARD_INPUT else Path(path) for path in arguments.data]
+        kept = Path(folder) / "given"  # its name stands in the report: the temporary one would change every time
+        data = [spool(kept) if path == STANDARD_INPUT else Path(path) for path in arguments.data]
         report = evaluate(language_model, arguments.suite, data, options)
     sys.stdout.write(str(report))
     if arguments.json is not None:

@@ -106,10 +106,12 @@ def test_without_training_text_the_report_says_why_there_is_no_n_gram(
 
 
 def test_standard_input_is_data_too(
-    bundle: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT.encode())))
-    assert main([bundle, "--suite", "cloze", "--data", "-", "--pair", "he/she"]) == 0
+    out = tmp_path / "report.json"
+    assert main([bundle, "--suite", "cloze", "--data", "-", "--pair", "he/she", "--json", str(out)]) == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["data"][0]["name"] == "given/standard-input.txt"
     assert "10 items" in capsys.readouterr().out
 
 
