@@ -5,17 +5,21 @@ Knows nothing of texts or blanks. Sessions are safe to call from several threads
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from model.cells import CELL_TYPES, Array
 from model.config import NetworkConfig
 from model.graph import readout_graph, stack_graph
+
+# ONNX Runtime reads it when it is imported: nothing of what is asked here is to be reported to anyone.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 State = list[tuple[Array, ...]]
 READOUT_CHUNK = 512

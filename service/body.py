@@ -29,7 +29,7 @@ _KINDS = {
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, once it is known to be JSON and within the limit; counted while it comes, declared length or not.
+    """The body, once it is declared as JSON and within the limit; counted while it comes, declared length or not.
 
     Raises ContentTypeError, BodyTooLargeError, DisconnectedError.
     """
@@ -58,6 +58,9 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
             f"the body must be sent as content-type: application/json, not {received}; "
             "with curl add -H 'content-type: application/json'"
         )
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise ContentTypeError(f"the body must be sent as it is, not with content-encoding {shown(encoding)}")
     return b"".join(chunks)
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from pydantic_core import to_json
 
 from model.cloze import ClozeRequest, ClozeResult
-from model.errors import RequestError, TooManyError
+from model.errors import RequestError, TextTooLongError, TooManyError
 from model.prepared import PreparedCloze
 from model.trace import TraceRequest, check_trace
 from service.batcher import Batcher
@@ -55,14 +55,13 @@ class Engine:
             self._metrics.under_way.set(self._n_under_way)
 
     async def cloze(self, body: ClozeBody) -> bytes:
-        """The reply of POST /v1/cloze. Raises RequestError (param "text[3]" in a batch), TooManyTextsError,
-        UnknownModelError, NotReadyError."""
+        """The reply of POST /v1/cloze.
+
+        Raises RequestError (with param "text[3]" in a batch), TooManyTextsError, UnknownModelError, NotReadyError.
+        """
         served = self.store.find(body.model)
-        limit = self.settings.max_texts
-        if len(body.texts) > limit:
-            raise TooManyTextsError(
-                f"{len(body.texts)} texts in one request; the limit is {limit}. Send several.", "text"
-            )
+        names = names_of("text", body.text)
+        self.check_texts(body.texts, names)
         trace = None
         if body.trace is not None:
             units = body.trace.units
@@ -71,13 +70,26 @@ class Engine:
                 units if isinstance(units, str) else tuple(units),
             )
         requests = [ClozeRequest(text, body.targets_by_blank, body.top_k, body.context, trace) for text in body.texts]
-        names = ["text"] if isinstance(body.text, str) else [f"text[{place}]" for place in range(len(requests))]
         results = await self.answers(served, requests, names)
         return await self.on_thread(
             lambda: to_json(
                 {"model": served.name, "results": [result.to_dict() for result in results]}, inf_nan_mode="null"
             )
         )
+
+    def check_texts(self, texts: Sequence[str], names: Sequence[str]) -> None:
+        """What can be said of texts before they are tokenized. Raises TooManyTextsError, TextTooLongError."""
+        limit = self.settings.max_texts
+        if len(texts) > limit:
+            raise TooManyTextsError(
+                f"{len(texts)} texts in one request; the limit is {limit}. Send several requests.",
+                names[0].partition("[")[0],
+            )
+        longest = self.settings.max_characters
+        for text, name in zip(texts, names, strict=True):
+            if len(text) > longest:
+                message = f"the text is {len(text):,} characters long; the limit is {longest:,}. Send a shorter one."
+                raise named(TextTooLongError(message), name)
 
     async def answers(
         self, served: ServedModel, requests: Sequence[ClozeRequest], names: Sequence[str]
@@ -153,6 +165,11 @@ class Engine:
 
 def _n_tokens(prepared: PreparedCloze) -> int:
     return prepared.n_tokens
+
+
+def names_of(field: str, texts: str | list[str]) -> list[str]:
+    """What errors call the texts of a request: `text`, or `text[0]`, `text[1]` ... of a list."""
+    return [field] if isinstance(texts, str) else [f"{field}[{place}]" for place in range(len(texts))]
 
 
 def named(error: Exception, name: str) -> Exception:

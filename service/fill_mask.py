@@ -18,7 +18,7 @@ from model.blanks import BlankedText
 from model.cloze import ClozeRequest, Prediction
 from model.errors import RequestError, UnsupportedError
 from model.tokenizer import Tokenizer
-from service.engine import Engine, named
+from service.engine import Engine, named, names_of
 from service.errors import TooManyTextsError
 from service.schemas import FillMaskBody, FillMaskParameters
 from service.store import ServedModel
@@ -60,11 +60,13 @@ async def fill_mask(engine: Engine, body: FillMaskBody) -> bytes:
     served = engine.store.find(None)
     tokenizer = served.language_model.tokenizer
     question = _question(served, body.parameters or FillMaskParameters())
-    names = ["inputs"] if isinstance(body.inputs, str) else [f"inputs[{place}]" for place in range(len(body.texts))]
-    _check_count(len(names), "texts", engine.settings.max_texts)
+    names = names_of("inputs", body.inputs)
+    engine.check_texts(body.texts, names)
     texts = await engine.on_thread(lambda: [_masked(*pair, tokenizer) for pair in zip(body.texts, names, strict=True)])
     masks = [Mask(place, number) for place, text in enumerate(texts) for number in range(len(text.spans))]
-    _check_count(len(masks), "masks", engine.settings.max_texts)
+    limit = engine.settings.max_texts
+    if len(masks) > limit:
+        raise TooManyTextsError(f"{len(masks)} masks in one request; the limit is {limit}. Send several requests.")
 
     async def ask(
         texts_with_one_mask: Sequence[str], about: Sequence[Mask], top_k: int
@@ -132,8 +134,3 @@ def _entry(text: MaskedText, mask: Mask, prediction: Prediction, tokenizer: Toke
 @functools.lru_cache(maxsize=8)
 def _ids_by_piece(tokenizer: Tokenizer) -> dict[str, int]:
     return {piece: number for number, piece in enumerate(tokenizer.pieces)}
-
-
-def _check_count(n: int, what: str, limit: int) -> None:
-    if n > limit:
-        raise TooManyTextsError(f"{n} {what} in one request; the limit is {limit}. Send several requests.", "inputs")

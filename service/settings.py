@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """The largest request body, in bytes."""
     max_texts: PositiveInt = 64
     """The most texts in one request; on the fill-mask routes the most masks, over all its texts."""
+    max_characters: PositiveInt = 32_768
+    """The longest text, in characters; checked before a text is cut into tokens."""
     max_tokens: PositiveInt = 1_024
     """The longest text, in tokens of the model."""
     max_targets: PositiveInt = Limits.max_targets
@@ -62,7 +64,7 @@ class Settings(BaseSettings):
     """How many batches are computed at a time, one thread each; 0 is one a CPU, at most 8."""
     max_batch_texts: PositiveInt = 32
     """The most texts computed in one batch."""
-    max_batch_tokens: PositiveInt = 8_192
+    max_batch_tokens: PositiveInt = 4_096
     """The most tokens read in one batch; a single text may have more."""
     max_wait_seconds: Seconds = 0.002
     """How long a text may wait for neighbours to share its batch, while other batches are being computed."""

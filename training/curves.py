@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import html
 import io
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
@@ -68,6 +69,8 @@ class Panel:
     lines: Sequence[Line]
     constant: tuple[str, float] | None = None
     """A level to compare with: what it is, and where."""
+    least: float | None = None
+    """Where the scale begins, unless a value lies below; it ends at 1 then. None: where the values do."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def speeds(history: History) -> list[tuple[float, float]]:
     rows = [row for row in history if "learning_rate" in row]
     return [
         (after["tokens"], (after["tokens"] - before["tokens"]) / seconds)
-        for before, after in zip(rows, rows[1:], strict=False)
+        for before, after in itertools.pairwise(rows)
         if (seconds := after["elapsed_seconds"] - before["elapsed_seconds"]) > 0
     ]
 
@@ -120,7 +123,7 @@ def _accuracy(history: History, pair: str) -> Panel:
         line(history, f"valid_{pair}_left", "left context only", LEFT, measured=True),
         line(history, f"valid_{pair}_both", "both sides", BOTH, measured=True),
     ]
-    return Panel(pair, "balanced accuracy, held-out", _drawable(lines), ("constant answer", 0.5))
+    return Panel(pair, "balanced accuracy, held-out", _drawable(lines), ("constant answer", 0.5), least=0.4)
 
 
 def _losses(history: History) -> Panel:
@@ -173,7 +176,8 @@ def _picture(name: str, title: str, panels: Sequence[Panel]) -> Picture:
     description = "; ".join(f"{panel.title}, {line.told()}" for panel in panels for line in panel.lines) + "."
     columns = min(len(panels), 2)
     rows = math.ceil(len(panels) / columns)
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):
+    style: Any = STYLE | {"svg.hashsalt": name}  # matplotlib types every key by itself
+    with mpl.rc_context(style):
         figure = Figure(figsize=(5.0 * columns if columns > 1 else 7.5, 3.2 * rows), layout="constrained")
         for number, panel in enumerate(panels):
             _draw(figure.add_subplot(rows, columns, number + 1), panel)
@@ -200,6 +204,9 @@ def _draw(axes: Axes, panel: Panel) -> None:
     if panel.constant is not None:
         label, level = panel.constant
         axes.axhline(level, color=INK, linestyle="--", linewidth=1.0, alpha=0.6, label=label)
+    if panel.least is not None:
+        lowest = min(value for drawn in panel.lines for value in drawn.values)
+        axes.set_ylim(min(panel.least, lowest - 0.02), 1.0)
     axes.set_xlabel("tokens read")
     axes.set_ylabel(panel.unit)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))

@@ -12,7 +12,7 @@ from training.errors import TrainingConfigError
 def check_replaceable(out: Path) -> None:
     """Raises TrainingConfigError when `out` stands and is neither a bundle nor an empty folder: it would be deleted."""
     if out.name in ("", ".."):
-        raise TrainingConfigError(f"--out {out} names no folder of its own; name the bundle, e.g. --out {out / 'mine'}.")
+        raise TrainingConfigError(f"--out {out} names no folder of its own; name one, e.g. --out {out / 'mine'}.")
     if not out.exists() or is_bundle(out) or (out.is_dir() and not any(out.iterdir())):
         return
     raise TrainingConfigError(
@@ -21,6 +21,6 @@ def check_replaceable(out: Path) -> None:
 
 
 def bundle_name(out: Path) -> str:
-    """The folder's own name as a model's: letters, digits, "-", "_" and ".", at most 100, no "." first; else "model"."""
+    """The folder's own name as a model's: letters, digits, "-", "_" and ".", at most 100, no "." first; or "model"."""
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in out.name)
     return re.sub(r"^[-.]+", "", name)[:100] or "model"

@@ -16,6 +16,7 @@ from training.evaluation.tables import ABSENT, Table, interval, number, share
 Figures = Mapping[str, Any]
 ALL = "all"
 """The subset of a cloze report that holds every item."""
+CONTEXT_NAMES = {"left": "left only", "both": "both sides"}
 COLUMN_NAMES = {
     "model_both": "this model, both sides",
     "model_left": "this model, left only",
@@ -24,9 +25,9 @@ COLUMN_NAMES = {
     "sentence": "this model, whole sentence",
     "ngram_both": "n-gram, both sides",
     "ngram_left": "n-gram, left only",
-    "n-gram_both": "n-gram, cloze, both sides",
-    "n-gram_left": "n-gram, cloze, left only",
-    "n-gram_sentence": "n-gram, whole sentence",
+    "ngram_cloze_both": "n-gram, cloze, both sides",
+    "ngram_cloze_left": "n-gram, cloze, left only",
+    "ngram_sentence": "n-gram, whole sentence",
     "chance": "chance",
 }
 """What answered, in the order in which tables show it; others follow."""
@@ -37,19 +38,22 @@ def validation_tables(metrics: Figures) -> list[Table]:
     validation = metrics.get("validation") or {}
     pairs = validation.get("pairs") or {}
     rows = [
-        (pair, context, *_summary_cells(summary), "0.500", number(_float(summary.get("temperature"))))
+        (f"{pair}, {CONTEXT_NAMES.get(context, context)}", *_summary_cells(summary), "0.500")
         for pair, contexts in pairs.items()
         for context, summary in contexts.items()
     ]
     tables = []
     if rows:
-        header = ("pair", "context", *SUMMARY_HEADER, "constant answer", "temperature")
+        header = ("pair and context", *SUMMARY_HEADER, "constant answer")
         tables.append(Table("Held-out fragments at the end of training", header, tuple(rows)))
     nats = {name: _float(value) for name, value in (validation.get("nats_per_piece") or {}).items()}
     if known := {name: value for name, value in nats.items() if not math.isnan(value)}:
-        rows = [(name, f"{value:.3f}", f"{math.exp(min(value, 700)):.1f}") for name, value in known.items()]
-        header = ("context", "nats per piece", "perplexity per piece")
-        tables.append(Table("Language model, held-out fragments", header, tuple(rows)))
+        nats_rows = [
+            (CONTEXT_NAMES.get(name, name), f"{value:.3f}", f"{math.exp(min(value, 700)):.1f}")
+            for name, value in known.items()
+        ]
+        title = "Language model, held-out fragments"
+        tables.append(Table(title, ("context", "nats per piece", "perplexity per piece"), tuple(nats_rows)))
     return tables
 
 
@@ -87,41 +91,50 @@ def _summary_cells(summary: Figures) -> tuple[str, ...]:
 
 def _cloze_tables(data: str, results: Figures) -> list[Table]:
     """The default pair with all its baselines, then one row for each further pair and subset."""
-    pairs = results.get("pairs") or {}
-    tables = []
-    for pair, subsets in list(pairs.items())[:1]:
-        columns = subsets.get(ALL) or {}
-        first, second = _forms(pair, results)
-        header = ("who answers", *SUMMARY_HEADER, f"on {first}", f"on {second}")
-        rows = [
-            (
-                name,
-                *_summary_cells(column),
-                share(_float(column.get("first_accuracy"))),
-                share(_float(column.get("second_accuracy"))),
-            )
-            for name, column in _in_order(columns)
-        ]
-        counts = ", ".join(f"{n:,} {form}" for form, n in ((results.get("n_scored") or {}).get(pair) or {}).items())
-        tables.append(Table(f"{pair} cloze on {data}" + (f": {counts}" if counts else ""), header, tuple(rows)))
-    shown = [name for name in COLUMN_NAMES if any(name in columns for subsets in pairs.values() for columns in subsets.values())]
-    shown = [name for name in shown if name != "chance"]
-    rows = [
-        (
-            pair,
-            subset,
-            _count(next(iter(columns.values()), {}).get("n_items")),
-            *(share(_float((columns.get(name) or {}).get("balanced_accuracy"))) for name in shown),
-        )
+    pairs: Mapping[str, Figures] = results.get("pairs") or {}
+    tables = [_headline(data, pair, subsets, _scored(pair, results)) for pair, subsets in list(pairs.items())[:1]]
+    further = [
+        (pair, subset, columns)
         for number_of_pair, (pair, subsets) in enumerate(pairs.items())
         for subset, columns in subsets.items()
         if (number_of_pair, subset) != (0, ALL)
     ]
-    if rows:
-        header = ("pair", "subset", "items", *(COLUMN_NAMES[name] for name in shown))
-        title = f"Balanced accuracy of further pairs and subsets on {data} (a constant answer: 0.500)"
-        tables.append(Table(title, header, tuple(rows)))
-    return tables
+    return tables + ([_further(data, further)] if further else [])
+
+
+def _headline(data: str, pair: str, subsets: Figures, counts: Mapping[str, int]) -> Table:
+    first, second = counts if len(counts) == 2 else ("the first form", "the second form")
+    rows = [
+        (
+            name,
+            *_summary_cells(column),
+            share(_float(column.get("first_accuracy"))),
+            share(_float(column.get("second_accuracy"))),
+        )
+        for name, column in _in_order(subsets.get(ALL) or {})
+    ]
+    told = ", ".join(f"{_count(n)} {form}" for form, n in counts.items())
+    header = ("who answers", *SUMMARY_HEADER, f"on {first}", f"on {second}")
+    return Table(f"{pair} cloze on {data}" + (f": {told}" if told else ""), header, tuple(rows))
+
+
+def _further(data: str, rows: list[tuple[str, str, Figures]]) -> Table:
+    answered = {name for _, _, columns in rows for name in columns}
+    shown = [name for name in COLUMN_NAMES if name in answered and name != "chance"]
+    cells = []
+    for pair, subset, columns in rows:
+        n_items = [column.get("n_items") for column in columns.values()]
+        accuracies = [_float((columns.get(name) or {}).get("balanced_accuracy")) for name in shown]
+        cells.append((f"{pair}, {subset}", _count(n_items[0] if n_items else None), *map(share, accuracies)))
+    header = ("pair and items", "items", *(COLUMN_NAMES[name] for name in shown))
+    title = f"Balanced accuracy of further pairs and subsets on {data} (a constant answer: 0.500)"
+    return Table(title, header, tuple(cells))
+
+
+def _scored(pair: str, results: Figures) -> Mapping[str, int]:
+    """Items of each form of a pair."""
+    counts: Figures = results.get("n_scored") or {}
+    return counts.get(pair) or {}
 
 
 def _pairs_tables(data: str, results: Figures) -> list[Table]:
@@ -129,7 +142,8 @@ def _pairs_tables(data: str, results: Figures) -> list[Table]:
     for phenomenon, report in results.items():
         columns = report.get("columns") or {}
         balanced = list(report.get("n_of_form") or {})
-        header = ("who answers", "items", "accuracy", "95 % interval", "ties", *(f"balanced, {pair} only" for pair in balanced))
+        of_pairs = (f"balanced, {pair} only" for pair in balanced)
+        header = ("who answers", "items", "accuracy", "95 % interval", "ties", *of_pairs)
         rows = [
             (
                 name,
@@ -165,11 +179,6 @@ def _in_order(columns: Mapping[str, Figures]) -> Iterable[tuple[str, Figures]]:
     return [(COLUMN_NAMES.get(name, name.replace("_", " ")), columns[name]) for name in ranked]
 
 
-def _forms(pair: str, results: Figures) -> tuple[str, str]:
-    counts = list((results.get("n_scored") or {}).get(pair) or {})
-    return (counts[0], counts[1]) if len(counts) == 2 else ("first", "second")
-
-
 def _float(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
@@ -187,3 +196,11 @@ def _count(value: object) -> str:
 def _interval(bounds: object) -> str:
     low, high = map(_float, bounds) if isinstance(bounds, list) and len(bounds) == 2 else (math.nan, math.nan)
     return interval(Interval(low, high))
+
+
+def duration(seconds: float) -> str:
+    """A length of time for a person, e.g. "1 h 32 min", "4.5 min" or "12 s"."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"

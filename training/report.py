@@ -16,11 +16,13 @@ from typing import Any
 
 from training.curves import History, pictures, speeds
 from training.evaluation.tables import ABSENT, Table
-from training.figures import validation_tables
+from training.figures import duration, validation_tables
 
 REPORT_VERSION = 1
 MAX_SHOWN_TEXTS = 200
 MAX_SHOWN_ROWS = 40
+MIN_DRAWN_ITEMS = 10
+"""Pairs with fewer items of one form have no curve."""
 
 
 def write_report(run_folder: Path, metadata: Mapping[str, Any], history: History) -> None:
@@ -38,24 +40,25 @@ def page(metadata: Mapping[str, Any], history: History) -> str:
     provenance, network = metadata["provenance"], metadata["network"]
     pair_names = [pair["name"] for pair in metadata["pronouns"]["pairs"]]
     drawn = [
-        f"<figure>{picture.svg}<figcaption>{html.escape(picture.title)}</figcaption></figure>"
-        for picture in pictures(history, pair_names)
+        f"<h3>{html.escape(picture.title)}</h3>\n<figure>{picture.svg}</figure>"
+        for picture in pictures(history, _drawn_pairs(metadata["metrics"], pair_names))
     ]
     template = Template((resources.files("training") / "report.html").read_text(encoding="utf-8"))
     return template.substitute(
         name=html.escape(metadata["name"]),
         summary=html.escape(
-            f"{network['direction']} {network['cell']}, {network['n_layers']} layers of {network['hidden_size']:,} units, "
-            f"{network['vocabulary_size']:,} {metadata['tokenizer']} pieces; {provenance['n_tokens']:,} tokens read in "
-            f"{provenance['n_steps']:,} steps, {_duration(provenance['elapsed_seconds'])}"
+            f"{network['direction']} {network['cell']}, {network['n_layers']} layers of {network['hidden_size']:,} "
+            f"units in each direction, {network['vocabulary_size']:,} {metadata['tokenizer']} pieces; "
+            f"{provenance['n_tokens']:,} tokens read in {provenance['n_steps']:,} steps, "
+            f"{duration(provenance['elapsed_seconds'])} of steps"
         ),
         command=html.escape(provenance["command"]),
-        figures="\n".join(table(each) for each in validation_tables(metadata["metrics"])) or "<p>None were measured.</p>",
+        figures="\n".join(map(table, validation_tables(metadata["metrics"]))) or "<p>None were measured.</p>",
         curves="\n".join(drawn) or "<p>The run was too short for curves.</p>",
         course=table(_course(history, pair_names)),
         calibration=table(_calibration(metadata["calibration"])),
         settings=table(Table("", ("setting", "value"), _pairs_of(provenance["settings"]))),
-        data="\n".join(table(each) for each in _data(provenance)),
+        data="\n".join(map(table, _data(provenance))),
         making=table(Table("", ("what", "value"), _making(metadata))),
     )
 
@@ -72,7 +75,8 @@ def table(shown: Table) -> str:
         + "</tr>\n"
         for row in shown.rows
     )
-    return f'<div class="table"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>'
+    body = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody>"
+    return f'<div class="table" tabindex="0"><table>{body}</table></div>'
 
 
 def _course(history: History, pair_names: Sequence[str]) -> Table:
@@ -98,6 +102,16 @@ def _course(history: History, pair_names: Sequence[str]) -> Table:
     return Table("Held-out figures during training", header, cells)
 
 
+def _drawn_pairs(metrics: Mapping[str, Any], pair_names: Sequence[str]) -> list[str]:
+    """The pairs with enough items of either form for a curve to be more than noise."""
+    measured = metrics["validation"]["pairs"]
+    counts = {
+        name: [n for summary in measured.get(name, {}).values() for n in summary["n_of_form"].values()]
+        for name in pair_names
+    }
+    return [name for name in pair_names if counts[name] and min(counts[name]) >= MIN_DRAWN_ITEMS]
+
+
 def _calibration(entries: Sequence[Mapping[str, Any]]) -> Table:
     rows = tuple((e["pair"], e["context"], f"{e['temperature']:.3f}", f"{e['items']:,}") for e in entries)
     return Table("Calibration temperatures", ("pair", "context", "temperature", "items"), rows)
@@ -119,10 +133,12 @@ def _data(provenance: Mapping[str, Any]) -> list[Table]:
 def _making(metadata: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     provenance = metadata["provenance"]
     named = ("started_at", "finished_at", "n_documents", "n_corpus_tokens", "n_tokens", "n_steps", "n_epochs")
+    groups = {name: provenance[name] for name in ("code", "versions", "hardware")} | {
+        "objective": metadata["objective"]
+    }
     return (
         *((name, _text(provenance[name])) for name in named),
-        *((f"{group}.{name}", _text(value)) for group in ("code", "versions", "hardware") for name, value in provenance[group].items()),
-        *((f"objective.{name}", _text(value)) for name, value in metadata["objective"].items()),
+        *((f"{group}.{name}", _text(value)) for group, values in groups.items() for name, value in values.items()),
     )
 
 
@@ -138,11 +154,6 @@ def _text(value: object) -> str:
 
 def _figure(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, int | float) and math.isfinite(value) else ABSENT
-
-
-def _duration(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min of steps" if hours else f"{seconds / 60:.1f} min of steps"
 
 
 def _finite(value: Any) -> Any:

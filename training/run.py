@@ -82,7 +82,7 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
             note_start(folder)
     except OSError as error:
         raise TrainingConfigError(
-            f"the run's folder {folder} cannot be written ({error.strerror or error}); give --out in a folder that can be."
+            f"the run's folder {folder} cannot be written ({error.strerror or error}); give another --out."
         ) from error
     corpus = prepare(config, pairs, options)
     trainer = Trainer(config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device)

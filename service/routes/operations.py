@@ -15,12 +15,14 @@ from service.version import version
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", summary="Is the process alive?")
 async def health() -> dict[str, str]:
     """200 as long as the process can answer at all, models or no models."""
     return {"status": "alive"}
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", summary="Should requests be sent here?", responses={503: {"description": "Starting or draining"}})
 async def ready(request: Request) -> Response:
     """200 once the models are loaded and warmed up; 503 before, and from the moment the service is told to stop."""
@@ -46,6 +48,7 @@ async def info(request: Request) -> dict[str, Any]:
         "max_client_batch_size": settings.max_texts,
         "max_batch_requests": settings.max_batch_texts,
         "max_batch_tokens": settings.max_batch_tokens,
+        "max_characters": settings.max_characters,
         "max_body_bytes": settings.max_body_bytes,
         **asdict(settings.limits()),
         "deadline_seconds": settings.deadline_seconds,

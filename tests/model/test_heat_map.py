@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -13,15 +13,15 @@ from model.heat_map import LEFT_MARGIN, NARROW_COLUMN, Columns, heat_map, struct
 WORDS = ["<s>", "Mary", "saw", "her", "</s>"]
 
 
-def drawn(svg: str) -> ElementTree.Element:
-    return ElementTree.fromstring(svg)
+def drawn(svg: str) -> ET.Element:
+    return ET.fromstring(svg)
 
 
-def by_class(svg: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+def by_class(svg: ET.Element, name: str) -> list[ET.Element]:
     return [one for one in svg.iter() if one.get("class", "").split() == name.split()]
 
 
-def squares(path: ElementTree.Element) -> list[tuple[int, int, int]]:
+def squares(path: ET.Element) -> list[tuple[int, int, int]]:
     """x, y and width of each."""
     return [(int(x), int(y), int(w)) for x, y, w in re.findall(r"M(\d+) (\d+)h(\d+)", path.get("d") or "")]
 

@@ -16,9 +16,11 @@ from model.cloze import ClozeResult
 from model.language_model import LanguageModel
 from model.picture import ACTIVATIONS, WARNINGS_SHOWN, picture
 from model.sites import all_sites
+from model.trace import TraceRequest
 from tests.tiny import tiny_bundle
 
 TEXT = "Mary packed her bag because ___ was leaving."
+LITTLE = TraceRequest(("layer0.forward.hidden_state",), "top:2")
 HOSTILE = (
     """<script>alert(1)</script> "quoted' <img src=x onerror=alert(2)> ___ said & </h1></style> so\u202e \udcff\x07"""
 )
@@ -42,15 +44,16 @@ class Page(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: dict[str, list[str]] = {}
+        self._data: dict[str, list[list[str]]] = {}
         self._open: list[str] = []
         self.feed(page)
+        self.texts = {tag: ["".join(parts) for parts in texts] for tag, texts in self._data.items()}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
         if tag not in self.VOID:
             self._open.append(tag)
-            self.texts.setdefault(tag, []).append("")
+            self._data.setdefault(tag, []).append([])
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
@@ -60,7 +63,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         for tag in set(self._open):
-            self.texts[tag][-1] += data
+            self._data[tag][-1].append(data)
 
 
 def drawn(result: ClozeResult, language_model: LanguageModel, context: str = "both") -> str:
@@ -119,19 +122,19 @@ def test_gates_have_a_scale_from_0_candidates_from_minus_1_and_the_cell_state_it
 
 
 def test_the_predictions_stand_above_as_bars_with_their_percentages(lstm: LanguageModel) -> None:
-    result = lstm.cloze(TEXT, trace=True)
+    result = lstm.cloze(TEXT, trace=LITTLE)
     page = drawn(result, lstm)
     shares = [prediction.probability for prediction in result.blanks[0].predictions]
     assert [float(p) for p in re.findall(r"<td>([\d.]+) %</td>", page)] == [
         pytest.approx(100 * p, abs=0.06) for p in shares
     ]
     widths = [float(width) for width in re.findall(r'<rect width="([\d.]+)" height="10"/>', page)]
-    assert widths == [pytest.approx(1000 * p, abs=0.06) for p in shares]
+    assert widths == [pytest.approx(1000 * share, abs=0.06) for share in shares]
     assert f"because <mark>{result.blanks[0].predictions[0].filled}</mark> was leaving." in page
 
 
 def test_several_blanks_show_the_most_probable_filling_of_all_together(lstm: LanguageModel) -> None:
-    result = lstm.cloze("Tom lost ___ hat, so ___ left.", [["his", "her"], ["he", "she"]], trace=True)
+    result = lstm.cloze("Tom lost ___ hat, so ___ left.", [["his", "her"], ["he", "she"]], trace=LITTLE)
     assert result.joint is not None
     page = Page(drawn(result, lstm))
     assert page.texts["mark"] == list(result.joint[0].filled)
@@ -141,7 +144,7 @@ def test_several_blanks_show_the_most_probable_filling_of_all_together(lstm: Lan
 
 
 def test_nothing_in_a_text_becomes_an_element_or_an_attribute(lstm: LanguageModel) -> None:
-    page = drawn(lstm.cloze(HOSTILE, trace=True), lstm)
+    page = drawn(lstm.cloze(HOSTILE, trace=LITTLE), lstm)
     parsed = Page(page)
     assert [tag for tag, _ in parsed.elements].count("script") == 1
     assert "img" not in {tag for tag, _ in parsed.elements}
@@ -152,7 +155,7 @@ def test_nothing_in_a_text_becomes_an_element_or_an_attribute(lstm: LanguageMode
 
 
 def test_nothing_is_asked_from_outside_and_the_policy_forbids_it(lstm: LanguageModel) -> None:
-    page = drawn(lstm.cloze(TEXT, trace=True), lstm)
+    page = drawn(lstm.cloze(TEXT, trace=LITTLE), lstm)
     parsed = Page(page)
     attributes = {name for _, attributes in parsed.elements for name in attributes}
     assert not attributes & {"src", "href", "srcset", "action", "style", "xlink:href"}
@@ -168,15 +171,15 @@ def test_nothing_is_asked_from_outside_and_the_policy_forbids_it(lstm: LanguageM
 
 def test_right_to_left_and_emoji_tokens_are_labels_as_they_are(bundles: Path) -> None:
     language_model = load(tiny_bundle(bundles / "words", kind="word", cell="rnn"))
-    page = Page(drawn(language_model.cloze("שלום 🎩 ___ said", trace=True), language_model))
+    page = Page(drawn(language_model.cloze("שלום 🎩 ___ said", trace=LITTLE), language_model))
     assert {"שלום", "🎩"} <= set(page.texts["text"])
     assert ("h1", {"dir": "auto"}) in page.elements
 
 
 def test_warnings_are_shown_each_once_and_not_without_end(lstm: LanguageModel) -> None:
-    once = Page(drawn(lstm.cloze("🎩 🎩 ___ said", trace=True), lstm))
+    once = Page(drawn(lstm.cloze("🎩 🎩 ___ said", trace=LITTLE), lstm))
     assert [text for text in once.texts["p"] if "unknown" in text] == ["'🎩' is unknown to this model."]
-    many = drawn(lstm.cloze("αβγδεζηθ ___ said", trace=True), lstm)
+    many = drawn(lstm.cloze("αβγδεζηθ ___ said", trace=LITTLE), lstm)
     assert many.count("is unknown to this model") == WARNINGS_SHOWN
     assert "There are 3 more warnings." in many
 
@@ -184,7 +187,7 @@ def test_warnings_are_shown_each_once_and_not_without_end(lstm: LanguageModel) -
 def test_the_left_context_is_said_and_marks_one_state(lstm: LanguageModel) -> None:
     marks = {}
     for context in ("both", "left"):
-        page = drawn(lstm.cloze(TEXT, context=context, trace=True), lstm, context)
+        page = drawn(lstm.cloze(TEXT, context=context, trace=LITTLE), lstm, context)
         (boxes,) = re.findall(r'<path class="read box" d="([^"]*)"', page)
         marks[context] = boxes.count("M")
     assert marks == {"both": 2, "left": 1}
@@ -193,7 +196,7 @@ def test_the_left_context_is_said_and_marks_one_state(lstm: LanguageModel) -> No
 
 def test_a_causal_network_is_said_to_score_what_follows(bundles: Path) -> None:
     language_model = load(tiny_bundle(bundles / "causal", direction="causal", cell="gru"))
-    page = drawn(language_model.cloze(TEXT, trace=True), language_model)
+    page = drawn(language_model.cloze(TEXT, trace=LITTLE), language_model)
     assert "then all that follows is scored as well" in page
     assert "backward" not in Page(page).texts["main"][0]
 

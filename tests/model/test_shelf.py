@@ -89,9 +89,8 @@ def test_facts_count_parameters_and_bytes(tmp_path: Path) -> None:
     assert facts["balanced_accuracy"] is None
 
 
-VALIDATION = {
-    "validation": {"pairs": {"he/she": {"left": {"balanced_accuracy": 0.6}, "both": {"balanced_accuracy": 0.7}}}}
-}
+MEASURED = {"left": {"balanced_accuracy": 0.6}, "both": {"balanced_accuracy": 0.7}}
+VALIDATION = {"validation": {"pairs": {"he/she": MEASURED}}}
 
 
 def evaluated(data: str, column: str, value: Any) -> dict[str, Any]:
@@ -99,20 +98,11 @@ def evaluated(data: str, column: str, value: Any) -> dict[str, Any]:
 
 
 def test_the_headline_is_of_the_test_texts_before_others_before_validation() -> None:
-    assert headline(VALIDATION, PAIR) == {
-        "pair": "he/she",
-        "value": 0.7,
-        "context": "both",
-        "measured_on": "validation",
-    }
+    validated = {"pair": "he/she", "value": 0.7, "context": "both", "measured_on": "validation"}
+    assert headline(VALIDATION, PAIR) == validated
     valid, test = evaluated("valid", "model_both", 0.8), evaluated("test", "model_both", 0.81)
-    assert headline(VALIDATION | {"cloze": valid}, PAIR)["measured_on"] == "valid"
-    assert headline(VALIDATION | {"cloze": valid | test}, PAIR) == {
-        "pair": "he/she",
-        "value": 0.81,
-        "context": "both",
-        "measured_on": "test",
-    }
+    assert headline(VALIDATION | {"cloze": valid}, PAIR) == validated | {"value": 0.8, "measured_on": "valid"}
+    assert headline(VALIDATION | {"cloze": valid | test}, PAIR) == validated | {"value": 0.81, "measured_on": "test"}
 
 
 def test_the_headline_of_what_reads_only_the_left_says_so() -> None:

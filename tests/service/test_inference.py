@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import random
 import threading
 import time
@@ -134,6 +135,20 @@ def test_too_many_texts_are_refused_with_the_limit() -> None:
     with_client(app_of(FakeLanguageModel(), max_texts=3), use)
 
 
+def test_a_text_of_too_many_characters_is_refused_before_it_is_tokenized() -> None:
+    fake = FakeLanguageModel()
+
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.post("/v1/cloze", json={"text": ["1 ___", "_" * 41]})
+        assert "41 characters long; the limit is 40" in assert_refused(reply, 422, "text_too_long", "text[1]")
+        reply = await client.post("/fill-mask", json={"inputs": "_" * 41})
+        assert reply.status_code == 422
+        assert "the limit is 40" in reply.json()["error"]
+        assert not fake.threads
+
+    with_client(app_of(fake, max_characters=40), use)
+
+
 async def in_chunks(n_bytes: int) -> AsyncIterator[bytes]:
     for _ in range(n_bytes // 1000):
         yield b"x" * 1000
@@ -157,6 +172,15 @@ def test_a_body_that_is_not_declared_as_json_is_refused(content_type: str) -> No
         headers = {"content-type": content_type} if content_type else {}
         reply = await client.post("/v1/cloze", content=b'{"text": "1 ___"}', headers=headers)
         assert "application/json" in assert_refused(reply, 415, "unsupported_content_type")
+
+    with_client(app_of(FakeLanguageModel()), use)
+
+
+def test_a_compressed_body_is_refused_as_such() -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        headers = {"content-type": "application/json", "content-encoding": "gzip"}
+        reply = await client.post("/v1/cloze", content=gzip.compress(b'{"text": "1 ___"}'), headers=headers)
+        assert "gzip" in assert_refused(reply, 415, "unsupported_content_type")
 
     with_client(app_of(FakeLanguageModel()), use)
 

@@ -33,6 +33,7 @@ def test_ready_says_503_while_draining_and_requests_are_still_answered() -> None
         reply = await client.get("/ready")
         assert (reply.status_code, reply.json()) == (503, {"status": "draining"})
         assert (await client.get("/health")).status_code == 200
+        assert [(await client.head(path)).status_code for path in ("/health", "/ready")] == [200, 503]
         reply = await client.post("/v1/cloze", json={"text": "1 ___"})
         assert reply.status_code == 200
         assert reply.headers["connection"] == "close"

@@ -31,9 +31,9 @@ TEMPLATES = (
 TOY = [
     template.format(name=name, pronoun=pronoun)
     for template in TEMPLATES
-    for name, pronoun in (("Mary", "she"), ("Tom", "he"), ("Anna", "she"), ("Paul", "he"))
+    for name, pronoun in (("Mary", "she"), ("Tom", "he"))
 ]
-"""Sixteen documents of one sentence each, whose pronoun follows from the name before it."""
+"""Eight documents of one sentence each, whose pronoun follows from the name before it."""
 LONG = ["\n".join(SENTENCES), "\n".join(SENTENCES[::-1])]
 
 SMALL = TrainingConfig(
@@ -217,34 +217,48 @@ def test_a_run_that_diverges_says_where_and_leaves_its_checkpoint(new_trainer: N
     assert healthy.run(_nothing)
 
 
+LEARNING = {
+    "rows": 8,
+    "fragment_share": 0.0,
+    "learning_rate": 0.03,
+    "dropout": 0.0,
+    "contrast_weight": 2.0,
+    "steps": 40,
+}
+
+
+def _whole_sentences(folder: Path, trainer: Trainer) -> Validation:
+    """Every toy sentence once. The trainer's own sample is of fragments, in which the name may be missing."""
+    tokenizer = tiny_tokenizer("word")
+    tokens = tiny_shards(folder, TOY, tokenizer)
+    batches = Batches(tokens, tokenizer, rows=1, bptt_steps=16, fragment_share=0.0, seed=0)
+    batches.load_state_dict({"position": [0], "carries": [False], "n_batches": 0})
+    return Validation(batches, trainer.finder, len(TOY))
+
+
 @pytest.mark.parametrize(("cell", "direction"), [("lstm", "bidirectional"), ("gru", "causal")])
 def test_the_pronoun_is_learnt_and_the_loss_goes_down(
-    new_trainer: NewTrainer, monkeypatch: pytest.MonkeyPatch, cell: str, direction: str
+    new_trainer: NewTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str, direction: str
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY_STEPS", 5)
-    trainer = new_trainer(TOY, TOY, cell=cell, direction=direction, rows=16, steps=60)
-    # Whole sentences, one after the other: in a fragment the name may be missing.
-    sentences = Batches(
-        tiny_shards(trainer.run_folder.parent / "shards", TOY, tiny_tokenizer("word")),
-        tiny_tokenizer("word"),
-        rows=1,
-        bptt_steps=16,
-        fragment_share=0.0,
-        seed=0,
-    )
-    sentences.load_state_dict({"position": [0], "carries": [False], "n_batches": 0})
-    trainer.validation = Validation(sentences, trainer.finder, len(TOY))
-    untrained = trainer.validate()
-    assert untrained.margins["left"].balanced_accuracy(0) != 1
+    trainer = new_trainer(TOY * 20, cell=cell, direction=direction, **LEARNING)
+    trainer.validation = _whole_sentences(tmp_path / "sentences", trainer)
+    assert trainer.validate().margins["left"].balanced_accuracy(0) != 1
     assert trainer.run(_nothing)
-    final = trainer.history[-1]
-    contexts = ["left", "both"] if direction == "bidirectional" else ["left"]
-    for context in contexts:
+    untrained, first, last, final = (trainer.history[n] for n in (0, 1, -2, -1))
+    for context in ("left", "both") if direction == "bidirectional" else ("left",):
         assert final[f"valid_he/she_{context}"] == 1.0
-        first, last = (trainer.history[n][f"train_{context}_nats"] for n in (1, -2))
-        assert last < 0.5 * first
-        assert trainer.history[-2][f"train_contrast_{context}_nats"] < 0.35
-    assert final["valid_left_nats"] < 0.5 * trainer.history[0]["valid_left_nats"]
+        assert last[f"train_{context}_nats"] < 0.75 * first[f"train_{context}_nats"]
+        assert last[f"train_contrast_{context}_nats"] < 0.5 * first[f"train_contrast_{context}_nats"]
+        assert final[f"valid_{context}_nats"] < 0.75 * untrained[f"valid_{context}_nats"]
+
+
+def test_a_network_without_memory_stays_at_chance(new_trainer: NewTrainer, tmp_path: Path) -> None:
+    trainer = new_trainer(TOY * 20, cell="mlp", **LEARNING)
+    trainer.validation = _whole_sentences(tmp_path / "sentences", trainer)
+    trainer.run(_nothing)
+    for context in ("left", "both"):  # the words beside the pronoun are the same for he and she
+        assert trainer.history[-1][f"valid_he/she_{context}"] == 0.5
 
 
 def test_a_stream_s_state_is_carried_as_if_it_were_read_in_one_go(new_trainer: NewTrainer) -> None:
@@ -289,7 +303,7 @@ def test_a_batch_that_asks_nothing_changes_no_weight(new_trainer: NewTrainer) ->
 
 
 def test_the_contrast_alone_is_learnt_without_the_language_model(new_trainer: NewTrainer) -> None:
-    trainer = new_trainer(TOY, TOY, language_model_weight=0.0, steps=40, rows=16)
+    trainer = new_trainer(TOY * 20, language_model_weight=0.0, **LEARNING)
     trainer.run(_nothing)
     assert trainer.history[-2]["train_contrast_left_nats"] < 0.5 * np.log(2)
     assert trainer.history[-2]["train_left_nats"] is None

@@ -1,0 +1,74 @@
+"""A whole training run in seconds, for the tests of what a run leaves behind."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.bundle import Bundle, read_bundle
+from tests.tiny import SENTENCES
+from training.config import TrainingConfig
+from training.pronouns import load_pairs
+from training.run import RunOptions, run
+
+SETTINGS: dict[str, Any] = {
+    "layers": 1,
+    "hidden": 8,
+    "embedding": 8,
+    "vocabulary": 160,
+    "rows": 4,
+    "bptt_steps": 24,
+    "least_right_context": 4,
+    "warmup_steps": 2,
+    "steps": 6,
+    "validate_every_steps": 3,
+}
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """What a finished run was told."""
+
+    config: TrainingConfig
+    options: RunOptions
+
+    @property
+    def bundle(self) -> Bundle:
+        """What it wrote."""
+        return read_bundle(self.options.out)
+
+
+def write_corpus(folder: Path) -> Path:
+    """Two texts of the tiny sentences in different orders."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, seed in (("first.txt", 1), ("second.txt", 2)):
+        lines = list(SENTENCES) * 4
+        random.Random(seed).shuffle(lines)
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def tiny_run(folder: Path, *, corpus: Path | None = None, **settings: Any) -> TinyRun:
+    """Words for a run in `folder`: options of RunOptions and settings of TrainingConfig may be changed."""
+    texts = corpus or write_corpus(folder / "texts")
+    given = {name: settings.pop(name) for name in ("out", "valid", "resume", "licence") if name in settings}
+    options: dict[str, Any] = {"corpus": [str(texts)], "out": folder / "tiny", "command": "anaphora train texts --out tiny"}
+    return TinyRun(TrainingConfig(**(SETTINGS | settings)), RunOptions(**(options | given)))
+
+
+def train(tiny: TinyRun) -> bool:
+    """Does what the words say."""
+    return run(tiny.config, load_pairs(), tiny.options)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
+    """A finished run, to look at and not to change."""
+    folder = tmp_path_factory.mktemp("finished")
+    tiny = tiny_run(folder, valid=[str(write_corpus(folder / "held-out"))], licence="cc0-1.0")
+    assert train(tiny)
+    return tiny
