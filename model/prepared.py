@@ -345,7 +345,7 @@ def _predictions(
             float(scores[index]),
             tuple(pieces[piece] for piece in fills[index].word_ids),
         )
-        for index in np.argsort(-probabilities, kind="stable")[:top_k]
+        for index in np.lexsort((-scores, -probabilities))[:top_k]  # ties in the order asked
     )
 
 

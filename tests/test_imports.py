@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,19 @@ def test_every_subcommand_leads_to_a_function(name: str) -> None:
     module, _, function = anaphora.COMMANDS[name].function.partition(":")
     tree = ast.parse((ROOT / module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8"))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_a_package_imports_is_among_its_dependencies(package: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = project["optional-dependencies"]["training"] if package == "training" else []
+    declared = {re.split(r"[<>=]", requirement)[0] for requirement in [*project["dependencies"], *extra]}
+    names = set().union(*(imported(source) for source in SOURCES if source.parts[0] == package))
+    if package == "model":
+        names -= imported(Path("model/network.py"))  # torch; only training imports it
+    foreign = names - set(sys.stdlib_module_names) - set(PACKAGES) - {"pydantic_core"}  # a part of pydantic
+    distributions = importlib.metadata.packages_distributions()
+    assert {distributions[name][0].lower().replace("_", "-") for name in foreign} <= declared
 
 
 def test_serving_and_filling_never_load_torch() -> None:

@@ -111,7 +111,8 @@ class Trainer:
             raise DivergedError(
                 f"loss {float(loss.detach())}, gradient norm {norm} at step {self.n_steps} "
                 f"(batch {self.batches.n_batches - 1}): the weights were not changed. "
-                f"The last good checkpoint is {self.checkpoint_path}; resume with a smaller learning rate than {self.config.learning_rate}."
+                f"The last good checkpoint is {self.checkpoint_path}; "
+                f"resume with a smaller learning rate than {self.config.learning_rate}."
             )
         self.optimiser.step()
 

@@ -81,7 +81,7 @@ def table(shown: Table) -> str:
 
 def _course(history: History, pair_names: Sequence[str]) -> Table:
     """The held-out figures, evenly thinned, beside the curves that show them."""
-    rows = [row for row in history if "learning_rate" not in row]
+    rows = list({row["step"]: row for row in history if "learning_rate" not in row}.values())
     step = math.ceil(len(rows) / MAX_SHOWN_ROWS) or 1
     shown = rows[::-1][::step][::-1]  # the last is always there
     names = {"valid_left_nats": "nats, left", "valid_both_nats": "nats, both sides"}

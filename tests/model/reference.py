@@ -6,17 +6,18 @@ tests compare the two. Texts are given as they are once normalised, in parts wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from model.bundle import Bundle
-from model.cells import Array
+from model.cells import Array, State
+from model.config import NetworkConfig
 from model.language_model import LanguageModel
 from model.limits import Limits
-from model.structure import RecurrentNetwork
+from model.structure import RecurrentNetwork, weight_shapes
 from model.text import is_word_character
 from tests.tiny import tiny_config, tiny_metadata, tiny_tokenizer, tiny_weights
 
@@ -52,6 +53,25 @@ def loaded(
     return LanguageModel(Bundle("tiny", config, tokenizer, weights, values, "", "0" * 64), limits)
 
 
+def bigram(kind: str, following: Mapping[str, Mapping[str, float]]) -> LanguageModel:
+    """A causal network made by hand, whose next piece depends on the last one alone: `following[piece]` says how.
+
+    What is not listed has no probability to speak of (below 1e-12); after a piece without an entry all are alike.
+    """
+    tokenizer = tiny_tokenizer(kind)
+    size = tokenizer.vocabulary_size
+    config = NetworkConfig(1, "causal", size, size, size, "mlp")
+    weights = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(config).items()}
+    weights["embedding"] = np.eye(size, dtype=np.float32)
+    weights["layer0.forward.input_weight"] = 20 * np.eye(size, dtype=np.float32)  # tanh(20) is 1: h marks the piece
+    for piece, shares in following.items():
+        logits = np.full(size, -40.0)
+        for after, probability in shares.items():
+            logits[tokenizer.pieces.index(after)] = np.log(probability)
+        weights["output.forward.weight"][:, tokenizer.pieces.index(piece)] = logits
+    return LanguageModel(Bundle("bigram", config, tokenizer, weights, tiny_metadata("bigram", config), "", "0" * 64))
+
+
 def float64(model: LanguageModel) -> RecurrentNetwork:
     """The equations' face of the same weights."""
     return RecurrentNetwork(model.config, {name: w.astype(np.float64) for name, w in model.bundle.weights.items()})
@@ -64,15 +84,21 @@ class Reference:
         self.tokenizer = model.tokenizer
         self.network = float64(model)
         self.bidirectional = model.config.direction == "bidirectional"
+        self._read: dict[tuple[str, tuple[int, ...]], tuple[Array, list[State]]] = {}
 
     def log_probabilities(self, left: Sequence[int], right: Sequence[int] | None = None) -> Array:
         """(V,) nats of the piece after `left`; `right`: what follows it, in text order, </s> last."""
-        forward = self._last("forward", left)
-        backward = None if right is None else self._last("backward", right[::-1])
+        forward, _ = self._after("forward", tuple(left))
+        backward = None if right is None else self._after("backward", tuple(right[::-1]))[0]
         return self.network.readout(forward, backward)[0]
 
-    def _last(self, direction: str, ids: Sequence[int]) -> Array:
-        return self.network.read(direction, np.array([ids]))[0][-1, :, -1]  # (1, H)
+    def _after(self, direction: str, ids: tuple[int, ...]) -> tuple[Array, list[State]]:
+        """Top hidden state (1, H) and state once `ids` have been read, one step after what is remembered."""
+        if (direction, ids) not in self._read:
+            before = self._after(direction, ids[:-1])[1] if len(ids) > 1 else None
+            hidden, state = self.network.read(direction, np.array([ids[-1:]]), state=before)
+            self._read[direction, ids] = hidden[-1, :, -1], state
+        return self._read[direction, ids]
 
     def word_ends(self, left: Sequence[int], right: Sequence[int] | None = None) -> float:
         """log P(the piece after `left` does not continue the word of the last piece of `left`)."""
@@ -82,7 +108,7 @@ class Reference:
         return float(np.log(sum(p for p, inner in zip(probabilities, goes_on, strict=True) if not inner)))
 
     def read(self, parts: Sequence[str], words: Sequence[str]) -> tuple[list[int], list[tuple[int, int]]]:
-        """Ids of the text with the words in its blanks, <s> and </s> around; where each blanked word begins and ends."""
+        """Ids of the text with the words in its blanks, <s> and </s> around; where each blanked word is."""
         text, spans = parts[0], []
         for word, part in zip(words, parts[1:], strict=True):
             spans.append((len(text), len(text) + len(word)))

@@ -54,7 +54,7 @@ def test_an_impossible_value_is_refused_with_what_was_expected(field: str, value
 
 def test_missing_and_unknown_fields_are_refused_by_name() -> None:
     values = GOOD.to_json()
-    with pytest.raises(ConfigError, match="has the fields n_layers, direction, .* got .*dropout"):
+    with pytest.raises(ConfigError, match=r"has the fields n_layers, direction, .* got .*dropout"):
         NetworkConfig.from_json(values | {"dropout": 0.1})
     del values["cell"]
     with pytest.raises(ConfigError, match="has the fields"):

@@ -14,7 +14,7 @@ from model.structure import RecurrentNetwork
 from tests.tiny import tiny_config, tiny_weights
 
 FLOAT32 = 1e-5
-"""States are below 1 and log-probabilities below 20 here, so one rounding is at most 1e-6; a few dozen follow each other."""
+"""States are below 1, log-probabilities below 20: one rounding is at most 1e-6, and a few dozen follow each other."""
 
 LENGTHS = (1, 7, 12, 2)
 

@@ -115,7 +115,9 @@ def test_an_observer_is_told_layer_time_and_activation_in_the_order_of_computing
         return value
 
     Stack([StepCounter(), Adder()]).read(row(0, 0), observe=observe)
-    assert seen == [(0, 0, "hidden_state", 1), (1, 0, "hidden_state", 1)] + [
+    assert seen == [
+        (0, 0, "hidden_state", 1),
+        (1, 0, "hidden_state", 1),
         (0, 1, "hidden_state", 2),
         (1, 1, "hidden_state", 3),
     ]

@@ -48,11 +48,16 @@ class FakeLanguageModel:
         )
 
     @property
+    def tokenizer(self) -> Any:
+        return SimpleNamespace(kind="subword")
+
+    @property
     def bundle(self) -> Any:
         return SimpleNamespace(
             sha256="0" * 64,
             network=self.config,
-            tokenizer=SimpleNamespace(kind="subword"),
+            tokenizer=self.tokenizer,
+            has_language_model=True,
             pairs=[("he", "she")],
             metadata={"objective": {}, "metrics": {}, "provenance": {}},
             card="# A card",

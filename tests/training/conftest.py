@@ -56,13 +56,19 @@ def tiny_run(folder: Path, *, corpus: Path | None = None, **settings: Any) -> Ti
     """Words for a run in `folder`: options of RunOptions and settings of TrainingConfig may be changed."""
     texts = corpus or write_corpus(folder / "texts")
     given = {name: settings.pop(name) for name in ("out", "valid", "resume", "licence") if name in settings}
-    options: dict[str, Any] = {"corpus": [str(texts)], "out": folder / "tiny", "command": "anaphora train texts --out tiny"}
+    options: dict[str, Any] = {
+        "corpus": [str(texts)],
+        "out": folder / "tiny",
+        "command": "anaphora train texts --out tiny",
+    }
     return TinyRun(TrainingConfig(**(SETTINGS | settings)), RunOptions(**(options | given)))
 
 
 def train(tiny: TinyRun) -> bool:
-    """Does what the words say."""
-    return run(tiny.config, load_pairs(), tiny.options)
+    """Does what the words say, with a smaller sample for validation than real runs have."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("training.loop.VALIDATION_BATCHES", 4)
+        return run(tiny.config, load_pairs(), tiny.options)
 
 
 @pytest.fixture(scope="session")

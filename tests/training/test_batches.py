@@ -229,15 +229,22 @@ def test_the_stated_share_of_rows_are_fragments(tmp_path: Path, rows: int, share
         assert batch.ended[rows - n :].all()
 
 
-def test_the_same_seed_gives_the_same_batches_and_another_seed_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["streams", "fragments"])
+def test_the_same_seed_gives_the_same_batches_and_another_seed_others(tmp_path: Path, share: float) -> None:
     tokens = tiny_shards(tmp_path, TEXTS, tiny_tokenizer("word"))
 
     def first_rows(seed: int) -> list[list[list[int]]]:
-        batches = _batches(tokens, fragment_share=0.5, seed=seed)
+        batches = _batches(tokens, fragment_share=share, seed=seed)
         return [_rows(batches.next()) for _ in range(4)]
 
     assert first_rows(1) == first_rows(1)
     assert all(ours != theirs for ours, theirs in zip(first_rows(1), first_rows(2), strict=True))
+
+
+def test_fragments_are_new_ones_in_every_batch(tmp_path: Path) -> None:
+    batches = _batches(tiny_shards(tmp_path, TEXTS, tiny_tokenizer("word")), fragment_share=1.0)
+    first, second = _rows(batches.next()), _rows(batches.next())
+    assert first != second
 
 
 def test_batches_go_on_exactly_from_a_saved_state(tmp_path: Path) -> None:

@@ -28,6 +28,25 @@ def test_every_number_has_a_range_and_every_range_a_number() -> None:
     assert {field.name for field in NUMBERS} == RANGES.keys()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("layers", 0),
+        ("layers", 9),
+        ("dropout", 1.0),
+        ("fragment_share", 1.01),
+        ("language_model_weight", -0.1),
+        ("validation_share", 0.0),
+        ("learning_rate", 0.0),
+        ("seed", -1),
+        ("bptt_steps", 3),
+    ],
+)
+def test_values_that_cannot_work_are_refused(name: str, value: float) -> None:
+    with pytest.raises(TrainingConfigError, match=f"{name} is {value}; expected a"):
+        _with(name, value)
+
+
 @pytest.mark.parametrize("name", RANGES)
 def test_the_ends_of_each_range_are_allowed(name: str) -> None:
     for value in RANGES[name]:

@@ -162,7 +162,9 @@ def test_shards_are_made_anew_when_anything_changed(
     tiny_shards(tmp_path, TEXTS, tiny_tokenizer())
     assert callable(change)
     texts, tokenizer = change(tmp_path, monkeypatch)
-    tokens = tiny_shards(tmp_path, texts, tokenizer)
+    unread = iter(tiny_documents(texts))
+    tokens = prepare_shards(tmp_path, unread, tokenizer, tiny_sources(texts))
+    assert list(unread) == []  # the texts were read again
     expected = _ids_of(texts, tokenizer)
     assert tokens.read(0, len(expected) + 1).tolist() == expected
     assert tokens.document_starts.tolist() == [n for n, i in enumerate(expected) if i == tokenizer.begin_id]
