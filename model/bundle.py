@@ -90,7 +90,7 @@ def write_bundle(
     beside.mkdir()
     try:
         stored = {name: np.ascontiguousarray(value.astype(STORED_DTYPE)) for name, value in weights.items()}
-        safetensors.numpy.save_file(stored, beside / WEIGHTS)
+        (beside / WEIGHTS).write_bytes(safetensors.numpy.save(stored))  # save_file would make it private to its owner
         (beside / TOKENIZER).write_bytes(tokenizer.serialized)
         (beside / CARD).write_text(card, encoding="utf-8")
         complete = dict(metadata) | {

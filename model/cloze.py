@@ -1,6 +1,6 @@
 """The cloze question and its answer, as data: a text with blanks and targets in, the probability of each target out.
 
-How a target is scored stands in scoring.py; checking a request and adding up the scores in prepared.py.
+How a target is scored stands in scoring.py, checking a request in prepared.py, adding up the scores in answers.py.
 """
 
 from __future__ import annotations

@@ -10,13 +10,14 @@ from typing import cast
 
 import numpy as np
 
+from model.answers import conclude, most_probable_fills
 from model.blanks import BlankedText, FilledBlank
 from model.bundle import Bundle, is_bundle, moved_aside, read_bundle
 from model.cloze import ClozeRequest, ClozeResult
 from model.config import NetworkConfig
 from model.errors import ModelNotFoundError, TargetError, UnsupportedError
 from model.limits import Limits
-from model.prepared import PreparedCloze, conclude, most_probable_fills, prepare
+from model.prepared import PreparedCloze, prepare
 from model.runtime import Runtime
 from model.scores import Place, Term, log_probability_rows, score_terms
 from model.scoring import filled_ids

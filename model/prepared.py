@@ -1,21 +1,18 @@
-"""A cloze request that is checked and tokenized, and the way from the values of its terms to probabilities.
+"""A cloze request that is checked and tokenized: what has to be read, and which terms add up to which score.
 
-Reading the terms is the language model's part (language_model.py), so that many requests share one batch.
+Reading the terms is the language model's part (language_model.py), so that many requests share one batch; from their
+values to probabilities is answers.py's.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from model.blanks import BlankedText, FilledBlank
 from model.bundle import Bundle
-from model.cells import Array
-from model.cloze import CONTEXTS, Blank, ClozeRequest, ClozeResult, ClozeWarning, JointPrediction, Prediction
+from model.cloze import CONTEXTS, ClozeRequest, ClozeWarning
 from model.errors import (
     RequestError,
     TargetError,
@@ -263,92 +260,3 @@ def _warnings(blanked: BlankedText, fills: tuple[tuple[FilledBlank, ...], ...], 
                 )
                 warnings.append(ClozeWarning("unknown_target", start, end, message))
     return warnings
-
-
-def conclude(prepared: PreparedCloze, term_values: Array, vocabulary_row: Array | None) -> ClozeResult:
-    """From the values of the terms, in nats, to probabilities. The trace is not in it yet."""
-    request, blanked = prepared.request, prepared.blanked
-    if vocabulary_row is not None:
-        scores = np.array([vocabulary_row[fill.word_ids[0]] for fill in prepared.fills[0]], dtype=np.float64)
-        predictions = _predictions(blanked, prepared.fills[0], scores, np.exp(scores), request.top_k)
-        return _result(prepared, [predictions])
-    scores = np.array([term_values[list(indices)].sum() for indices in prepared.sums], dtype=np.float64)
-    if prepared.probabilities_over_vocabulary:
-        log_shares = scores - np.logaddexp.reduce(scores)
-        words = set(blanked.tokenizer.whole_words(blanked.marked(0)).tolist())
-        kept = [index for index, fill in enumerate(prepared.fills[0]) if fill.word_ids[0] in words]
-        fills = tuple(prepared.fills[0][index] for index in kept)
-        return _result(prepared, [_predictions(blanked, fills, scores[kept], np.exp(log_shares[kept]), request.top_k)])
-    probabilities = _softmax(scores / prepared.temperature)
-    blanks = []
-    for blank, fills in enumerate(prepared.fills):
-        chosen = np.array([assignment[blank] for assignment in prepared.assignments])
-        marginal = np.array([np.logaddexp.reduce(scores[chosen == index]) for index in range(len(fills))])
-        share = np.array([probabilities[chosen == index].sum() for index in range(len(fills))])
-        blanks.append(_predictions(blanked, fills, marginal, share, request.top_k))
-    return _result(prepared, blanks, probabilities if len(prepared.fills) > 1 else None)
-
-
-def most_probable_fills(prepared: PreparedCloze, result: ClozeResult) -> list[FilledBlank]:
-    """The candidate of each blank in the most probable filling of the text."""
-    if result.joint is not None:
-        return [
-            next(fill for fill in candidates if fill.filled == word)
-            for candidates, word in zip(prepared.fills, result.joint[0].filled, strict=True)
-        ]
-    best, pieces = result.blanks[0].predictions[0], prepared.blanked.tokenizer.pieces
-    return [  # over the whole vocabulary two pieces may be one word, with the mark and without
-        next(
-            fill
-            for fill in prepared.fills[0]
-            if fill.filled == best.filled and tuple(pieces[piece] for piece in fill.word_ids) == best.pieces
-        )
-    ]
-
-
-def _result(
-    prepared: PreparedCloze, blanks: Sequence[tuple[Prediction, ...]], joint: Array | None = None
-) -> ClozeResult:
-    entries = kind = None
-    if joint is not None:
-        order = np.argsort(-joint, kind="stable")
-        entries = tuple(
-            JointPrediction(
-                tuple(fills[i].filled for fills, i in zip(prepared.fills, prepared.assignments[index], strict=True)),
-                float(joint[index]),
-            )
-            for index in order
-        )
-        exact = prepared.request.context == "both" and all(term.place.right is None for term in prepared.terms)
-        kind = "exact" if exact else "pseudo"
-    return ClozeResult(
-        text=prepared.request.text,
-        temperature=prepared.temperature,
-        warnings=prepared.warnings,
-        blanks=tuple(
-            Blank(*prepared.blanked.source_span(number), predictions) for number, predictions in enumerate(blanks)
-        ),
-        joint=entries,
-        joint_kind=kind,
-    )
-
-
-def _predictions(
-    blanked: BlankedText, fills: Sequence[FilledBlank], scores: Array, probabilities: Array, top_k: int | None
-) -> tuple[Prediction, ...]:
-    pieces = blanked.tokenizer.pieces
-    return tuple(
-        Prediction(
-            fills[index].target,
-            fills[index].filled,
-            float(probabilities[index]),
-            float(scores[index]),
-            tuple(pieces[piece] for piece in fills[index].word_ids),
-        )
-        for index in np.lexsort((-scores, -probabilities))[:top_k]  # ties in the order asked
-    )
-
-
-def _softmax(scores: Array) -> Array:
-    shifted = np.exp(scores - scores.max())
-    return np.asarray(shifted / shifted.sum())

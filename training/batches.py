@@ -75,7 +75,8 @@ class FragmentCutter:
             ids = self.tokens.read(position, end)
             ids = ids[(ids != self.begin_id) & (ids != self.end_id)]
             ids = ids[self._start(ids, random) :]
-            ids = ids[: self._end(ids, room, random)]
+            goes_on = end < self.tokens.document_end(position)  # the reading stopped, not the text
+            ids = ids[: self._end(ids, room, random, goes_on)]
             if len(ids):
                 return np.concatenate([[self.begin_id], ids, [self.end_id]])
         raise CorpusError(f"no fragment found in 100 tries: the corpus holds next to no text. {TOO_SHORT}")
@@ -113,9 +114,9 @@ class FragmentCutter:
                 return int(place)
         return int(np.argmax(starts)) if starts.any() else 0
 
-    def _end(self, ids: NDArray[np.int64], room: int, random: np.random.Generator) -> int:
+    def _end(self, ids: NDArray[np.int64], room: int, random: np.random.Generator, goes_on: bool) -> int:
         kind = random.choice(list(END_KINDS), p=list(END_KINDS.values()))
-        longest = min(room, len(ids))
+        longest = min(room, len(ids) - goes_on)
         if kind in ("sentence", "first sentence"):
             ends = self._sentence_ends(ids[: longest + 1])
             ends = ends[ends <= longest]
@@ -123,10 +124,13 @@ class FragmentCutter:
                 return int(ends[-1] if kind == "sentence" else ends[0])
         if kind == "anywhere":
             longest = int(random.integers(1, max(longest, 1) + 1))  # nothing at all where only </s> was read
-        whole = np.flatnonzero(self._word_starts(ids[: longest + 1]))  # never cut a word in two
-        if longest < len(ids) and len(whole) and whole[-1] > 0:
-            return int(whole[-1])
-        return longest
+        if longest >= len(ids):
+            return longest
+        ends = np.flatnonzero(self._word_starts(ids)[1:]) + 1  # never cut a word in two
+        before, beyond = ends[ends <= longest], ends[(ends > longest) & (ends <= room)]
+        if len(before):
+            return int(before[-1])
+        return int(beyond[0]) if len(beyond) else 0
 
 
 class Batches:

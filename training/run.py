@@ -72,7 +72,10 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     """
     check_replaceable(options.out)
     folder = options.run_folder
-    if (folder / "checkpoint.safetensors").exists() and not options.resume:
+    has_checkpoint = (folder / "checkpoint.safetensors").exists()
+    if options.resume and not has_checkpoint:
+        raise CheckpointError(f"{folder} holds no checkpoint to resume from; give the same command without --resume.")
+    if has_checkpoint and not options.resume:
         raise TrainingConfigError(
             f"{folder} holds the checkpoint of an earlier run. Go on with --resume, choose another --out, or delete it."
         )
@@ -143,7 +146,7 @@ def _tokenizer(
     model, stamp = folder / "tokenizer.model", folder / "tokenizer.sha256"
     if model.exists() and stamp.exists() and stamp.read_text() == digest:
         return Tokenizer.load(model.read_bytes(), config.tokenizer)
-    if options.resume and (folder / "checkpoint.safetensors").exists():
+    if options.resume:
         raise CheckpointError(
             f"{folder} belongs to a run on other texts, or with another tokenizer, vocabulary or --pairs: its weights "
             "mean nothing with new ones. Give the same texts and settings as before, or another --out."

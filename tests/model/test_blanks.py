@@ -93,6 +93,7 @@ def test_a_lower_case_target_is_capitalised_where_a_sentence_starts(before: str,
         "Tom left ",
         "Tom left, ",
         "Tom left: ",
+        "Tom left; ",
         'Tom asked: "',
         "Tom left — ",
         "Chapter One\n",
@@ -243,6 +244,11 @@ def test_a_blank_counts_as_one_token_with_the_letters_that_it_touches(kind: str)
     ]:
         assert blanked(source, kind).n_tokens == 2 + len(tiny_tokenizer(kind).encode(filled)), source
     assert blanked("Tom saw ___self.", kind).n_tokens == blanked("Tom saw ___.", kind).n_tokens
+
+
+def test_a_word_carries_the_mark_after_a_space_a_newline_and_at_the_start() -> None:
+    texts = ["___ a", "a ___", "a\n___", '"___"', "a (___)", "a-___"]
+    assert [blanked(text).marked(0) for text in texts] == [True, True, True, False, False, False]
 
 
 def test_one_piece_put_in_a_blank_is_the_word_that_it_spells() -> None:

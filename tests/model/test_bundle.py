@@ -92,6 +92,10 @@ def test_a_bundle_is_four_files(written: Path) -> None:
     assert metadata["tensors"]["layer0.forward.input_weight"] == {"shape": [24, 5], "dtype": "float16"}
 
 
+def test_all_four_files_may_be_read_by_the_same_people(written: Path) -> None:
+    assert len({path.stat().st_mode for path in written.iterdir()}) == 1
+
+
 def test_weights_are_stored_in_float16_and_computed_in_float32(tmp_path: Path) -> None:
     config = tiny_config()
     weights = {name: np.full(shape, 1 / 3, np.float32) for name, shape in weight_shapes(config).items()}

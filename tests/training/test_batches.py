@@ -149,7 +149,6 @@ def test_fragments_never_begin_inside_a_word(tmp_path: Path, kind: str, texts: l
         assert not inner[_places(corpus, fragment)].all()
 
 
-@pytest.mark.xfail(reason="an end within the first word, or where reading for a start stopped, is taken", strict=True)
 @pytest.mark.parametrize("texts", [TEXTS, _long_paragraphs()], ids=["short paragraphs", "long paragraphs"])
 @pytest.mark.parametrize("kind", ["subword", "character"])
 def test_fragments_never_end_inside_a_word(tmp_path: Path, kind: str, texts: list[str]) -> None:

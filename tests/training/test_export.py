@@ -187,6 +187,21 @@ def test_weights_beyond_float16_are_refused(tmp_path: Path, monkeypatch: pytest.
     assert not tiny.options.out.exists()
 
 
+def test_resuming_what_never_began_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    tiny = tiny_run(tmp_path, resume=True)
+    with pytest.raises(CheckpointError, match="holds no checkpoint to resume from"):
+        train(tiny)
+    assert not tiny.options.run_folder.exists()
+
+
+def test_a_run_that_was_begun_is_not_begun_again_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = tiny_run(tmp_path)
+    stop_after(1, monkeypatch)
+    assert not train(tiny)
+    with pytest.raises(TrainingConfigError, match=r"holds the checkpoint of an earlier run\. Go on with --resume"):
+        train(tiny)
+
+
 def test_resuming_with_other_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = tiny_run(tmp_path)
     with monkeypatch.context() as patched:

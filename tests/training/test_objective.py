@@ -295,6 +295,8 @@ def test_a_weight_of_zero_switches_its_terms_off() -> None:
     assert float(losses.weighted(0.5, 2)) == 25.5
     assert float(losses.weighted(0, 3)) == 36
     assert float(losses.weighted(3, 0)) == 9
+    unused = Losses(torch.tensor(torch.nan), None, torch.tensor(4.0), None)
+    assert float(unused.weighted(0, 3)) == 12
 
 
 def test_a_term_switched_off_leaves_no_gradient() -> None:
