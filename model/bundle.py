@@ -138,7 +138,7 @@ def read_bundle(folder: Path) -> Bundle:
     files = {name: _verified(folder, name, metadata) for name in CONTENT_FILES}
     try:
         network = NetworkConfig.from_json(metadata["network"])
-    except (ConfigError, TypeError) as error:  # TypeError: a list where one of several words is expected
+    except ConfigError as error:
         raise BundleContentError(f"{folder}: {METADATA} declares an impossible network: {error}") from error
     kind = metadata["tokenizer"]
     if kind not in KINDS:

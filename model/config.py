@@ -34,7 +34,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ConfigError(f"cell is {self.cell!r}; expected one of {', '.join(CELLS)}.")
-        if self.direction not in DIRECTIONS:
+        if self.direction not in tuple(DIRECTIONS):
             raise ConfigError(f"direction is {self.direction!r}; expected one of {', '.join(DIRECTIONS)}.")
         for name, least, most in (
             ("n_layers", 1, MAX_LAYERS),

@@ -140,8 +140,8 @@ class LanguageModel:
     def log_likelihood(self, texts: Sequence[str]) -> list[TextScore]:
         """Sum of log P of all pieces after <s>, without </s>, by the forward half. Raises UnsupportedError."""
         self._need_language_model("log-likelihoods")
-        encoded = [[self.tokenizer.begin_id, *self.tokenizer.encode_ids(normalised(text))] for text in texts]
-        terms = [[Term(Place(tuple(ids), place, None), ids[place]) for place in range(1, len(ids))] for ids in encoded]
+        encoded = [(self.tokenizer.begin_id, *self.tokenizer.encode_ids(normalised(text))) for text in texts]
+        terms = [[Term(Place(ids, place, None), ids[place]) for place in range(1, len(ids))] for ids in encoded]
         values = score_terms(self.runtime, [term for row in terms for term in row], self.continues)
         scores, start = [], 0
         for text, row in zip(texts, terms, strict=True):

@@ -131,7 +131,7 @@ class Engine:
             )
         trace = prepared[0].request.trace
         if trace is not None:
-            n_shown = sum(2 + sum(map(len, one.blanked.parts)) + len(one.blanked.blanks) for one in prepared)
+            n_shown = sum(one.blanked.n_tokens for one in prepared)
             check_trace(trace, served.language_model.config, n_shown, self.settings.max_trace_values)
 
     def _batcher(self, served: ServedModel) -> Batcher[PreparedCloze, ClozeResult]:

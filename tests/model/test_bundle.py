@@ -477,6 +477,12 @@ def test_missing_and_additional_tensors_are_named(folder: Path) -> None:
     refused(folder, BundleContentError, "lacks ['layer0.forward.input_bias'] and has ['layer9.forward.input_bias']")
 
 
+def test_a_tensor_too_many_is_refused(folder: Path) -> None:
+    tensors = stored_tensors(folder) | {"extra": np.zeros(1, np.float16)}
+    replace_file(folder, WEIGHTS, safetensors.numpy.save(tensors))
+    refused(folder, BundleContentError, "lacks [] and has ['extra'] beyond the network's")
+
+
 def test_a_tensor_list_that_is_not_the_networks_is_refused(folder: Path) -> None:
     edit(folder, lambda metadata: metadata["tensors"]["embedding"].update(dtype="float32"))
     refused(folder, BundleContentError, "the tensors that bundle.json lists are not those of its network")

@@ -29,6 +29,7 @@ TEXTS = [
     (["", ""], ["he", "She", "hat"]),
     (["so ", "."], ["he had", "her.", "she"]),
     (["Anna hurt ", "\nand he"], ["herself", "him"]),
+    (["so ", " was"], ["a", "an", "she"]),
 ]
 
 
@@ -65,6 +66,13 @@ def test_he_is_not_also_her_by_hand() -> None:
     assert scores["her"] == pytest.approx(log(0.5 * 1 * 0.75 * 1), abs=FLOAT32)
     assert scores["she"] == pytest.approx(log(0.5 * 1 * 1 * 0.25), abs=FLOAT32)
     assert scores["hers"] < -30
+
+
+def test_a_target_of_one_letter_counts_its_end_too_by_hand() -> None:
+    model = bigram("character", {"▁": {"a": 0.5, "o": 0.5}, "a": {"n": 0.75, "▁": 0.25}, "n": {"▁": 1.0}})
+    scores = scores_of(model.cloze("so ___ was", ["a", "an"], context="left"))
+    assert scores["a"] == pytest.approx(log(0.5 * 0.25), abs=FLOAT32)
+    assert scores["an"] == pytest.approx(log(0.5 * 0.75), abs=FLOAT32)
 
 
 def test_a_target_of_several_pieces_counts_the_end_of_its_word_by_hand() -> None:

@@ -152,12 +152,15 @@ def test_the_traced_text_has_its_most_probable_filling(direction: str) -> None:
 @pytest.mark.parametrize(("direction", "context"), [("causal", "both"), ("causal", "left"), ("bidirectional", "both")])
 def test_a_trace_of_top_k_is_filled_with_the_best_word_as_it_stands_there(direction: str, context: str) -> None:
     """`she` after a space is another piece than `she` after a quote: the trace has the one that was predicted."""
-    model = language_model("lstm", direction)
+    weights = dict(tiny_weights(tiny_config("lstm", direction)))
+    weights["output.bias"] = weights["output.bias"].copy()
+    weights["output.bias"][language_model().tokenizer.pieces.index("▁she")] += 20
+    model = loaded("lstm", direction, "subword", weights)
     parts = ["Tom said ", " was"]
     result = model.cloze("___".join(parts), top_k=3, context=context, trace=EVERYTHING)
     assert result.trace is not None
     best = result.blanks[0].predictions[0]
-    assert best.pieces[0].startswith("▁")
+    assert best.pieces == ("▁she",)
     ids, _ = Reference(model).read(parts, [best.filled])
     np.testing.assert_allclose(
         result.trace.sites["layer1.forward.hidden_state"].values,
