@@ -7,6 +7,7 @@ hash of the whole. Nothing in a bundle is ever executed or unpickled, and no pat
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -82,10 +83,12 @@ def write_bundle(
     """Writes a bundle beside `folder`, then renames it into place; one that stands there is moved aside first.
 
     `metadata`: everything of bundle.json but format version, tensor list and files. A crash between the two renames
-    leaves the old bundle at `folder.old`, which loading names. Raises OSError; then the old bundle is untouched.
+    leaves the old bundle at `folder.old`, which loading names. Raises OSError, then the old bundle is untouched; so it
+    does where something else stands at `folder.old`, which is never deleted.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside, aside = _named_beside(folder, ".new"), moved_aside(folder)
+    check_room_aside(folder)
+    beside, aside = _named_beside(folder, f".{os.getpid()}.new"), moved_aside(folder)
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
@@ -108,16 +111,17 @@ def write_bundle(
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
-    if folder.exists():
-        shutil.rmtree(aside, ignore_errors=True)
+    replaces = folder.exists()
+    if replaces:
         folder.rename(aside)
     try:
         beside.rename(folder)
     except OSError:
-        if is_bundle(aside):
+        if replaces:
             aside.rename(folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    if replaces:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _file_record(path: Path) -> dict[str, Any]:
@@ -172,6 +176,15 @@ def is_bundle(folder: Path) -> bool:
 def moved_aside(folder: Path) -> Path:
     """Where the bundle that stood in `folder` is while a new one takes its place."""
     return _named_beside(folder, ".old")
+
+
+def check_room_aside(folder: Path) -> None:
+    """Raises FileExistsError where a bundle in `folder` could not be moved aside without deleting something."""
+    aside = moved_aside(folder)
+    if folder.exists() and aside.exists():
+        raise FileExistsError(
+            errno.EEXIST, "stands where the bundle before would be moved aside: move it away or delete it", str(aside)
+        )
 
 
 def _named_beside(folder: Path, ending: str) -> Path:

@@ -164,7 +164,7 @@ class Trainer:
         finished = self.progress >= 1
         if self._recent:
             self._log()
-        if finished and (not self.history or "valid_left_nats" not in self.history[-1]):
+        if finished and not any("valid_left_nats" in row and row["step"] == self.n_steps for row in self.history[-2:]):
             self.validate()
         self.save()
         return finished

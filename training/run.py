@@ -140,6 +140,7 @@ def _tokenizer(
         "kind": config.tokenizer,
         "vocabulary": config.vocabulary,
         "forms": list(pairs.forms),
+        "text_field": options.text_field,
         "sources": [asdict(source) for source in sources],
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

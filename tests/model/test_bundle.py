@@ -217,13 +217,27 @@ def test_a_crash_between_the_two_renames_leaves_the_old_bundle_and_loading_says_
     assert read_bundle(folder).sha256 == before
 
 
-def test_the_next_write_after_a_crash_puts_everything_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_write_after_a_crash_succeeds_and_keeps_the_old_bundle_aside(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read_bundle(folder).sha256
     with monkeypatch.context() as patch, pytest.raises(Killed):
         kill_before_second_rename(patch)
         tiny_bundle(folder, cell="gru")
     tiny_bundle(folder, cell="rnn")
     assert read_bundle(folder).network.cell == "rnn"
-    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+    assert read_bundle(folder.parent / "tiny.old").sha256 == before
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["tiny", "tiny.old"]
+
+
+def test_what_stands_where_the_old_bundle_would_go_is_never_deleted(folder: Path) -> None:
+    before, kept = read_bundle(folder).sha256, folder.parent / "tiny.old" / "my notes.txt"
+    kept.parent.mkdir()
+    kept.write_text("a copy of mine")
+    with pytest.raises(FileExistsError, match="move it away or delete it"):
+        tiny_bundle(folder, cell="gru")
+    assert kept.read_text() == "a copy of mine"
+    assert read_bundle(folder).sha256 == before
 
 
 # ---------------------------------------------------------------------------------------------- damaged
