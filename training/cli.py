@@ -32,7 +32,8 @@ def train(argv: Sequence[str]) -> int:
 
     import torch  # after the environment is set, which it reads at import
 
-    from training.run import RunOptions, run
+    from training.options import RunOptions
+    from training.run import run
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

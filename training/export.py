@@ -5,7 +5,7 @@ Knows what goes into bundle.json; how a bundle is written is model/bundle.py's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +14,11 @@ from training.calibration import temperatures, validation_figures
 from training.card import card
 from training.destination import bundle_name, check_replaceable
 from training.errors import TrainingError
+from training.loop import Trainer
+from training.options import RunOptions
+from training.preparation import Corpus
 from training.provenance import provenance
 from training.report import write_report
-
-if TYPE_CHECKING:  # run.py imports this
-    from training.loop import Trainer
-    from training.run import Corpus, RunOptions
 
 
 def export(trainer: Trainer, corpus: Corpus, options: RunOptions, licence: str | None = None) -> None:

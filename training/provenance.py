@@ -17,15 +17,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from training.loop import Trainer
+from training.options import RunOptions
+from training.preparation import Corpus
 from training.sources import SourceRecord
-
-if TYPE_CHECKING:  # run.py imports export.py, which imports this
-    from training.loop import Trainer
-    from training.run import Corpus, RunOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LISTED_BYTES = 1 << 20

@@ -12,8 +12,9 @@ import pytest
 from model.bundle import Bundle, read_bundle
 from tests.tiny import SENTENCES
 from training.config import TrainingConfig
+from training.options import RunOptions
 from training.pronouns import load_pairs
-from training.run import RunOptions, run
+from training.run import run
 
 SETTINGS: dict[str, Any] = {
     "layers": 1,

@@ -18,8 +18,8 @@ from training import export as exporting
 from training.checkpoint import load_checkpoint
 from training.errors import CheckpointError, TrainingConfigError, TrainingError
 from training.loop import Trainer
+from training.preparation import prepare
 from training.pronouns import load_pairs
-from training.run import prepare
 
 
 def stop_after(n_steps: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,27 @@
+"""What a training run reads and writes: the words of the command line that say nothing of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run reads and writes, beside what is in TrainingConfig."""
+
+    corpus: Sequence[str]
+    out: Path
+    valid: Sequence[str] = ()
+    text_field: str = "text"
+    resume: bool = False
+    device: str = "cpu"
+    command: str = ""
+    licence: str | None = None
+    """Of the bundle, an SPDX identifier; None: the card names none."""
+
+    @property
+    def run_folder(self) -> Path:
+        """DIR.run beside the bundle."""
+        return self.out.with_name(self.out.name + ".run")
