@@ -50,7 +50,6 @@ class LanguageModel:
         self.bundle = bundle
         self.limits = limits or Limits()
         self.runtime = Runtime(bundle.network, bundle.weights, threads)
-        self.continues = bundle.tokenizer.is_word & ~bundle.tokenizer.is_marked
 
     @property
     def name(self) -> str:
@@ -116,7 +115,7 @@ class LanguageModel:
                 terms.setdefault(term, len(terms))
             if question.vocabulary_place is not None:
                 places.setdefault(question.vocabulary_place, len(places))
-        values = score_terms(self.runtime, list(terms), self.continues)
+        values = score_terms(self.runtime, list(terms), self.tokenizer.continues)
         rows = list(log_probability_rows(self.runtime, list(places)))
         results = []
         for question in prepared:
@@ -142,7 +141,7 @@ class LanguageModel:
         self._need_language_model("log-likelihoods")
         encoded = [(self.tokenizer.begin_id, *self.tokenizer.encode_ids(normalised(text))) for text in texts]
         terms = [[Term(Place(ids, place, None), ids[place]) for place in range(1, len(ids))] for ids in encoded]
-        values = score_terms(self.runtime, [term for row in terms for term in row], self.continues)
+        values = score_terms(self.runtime, [term for row in terms for term in row], self.tokenizer.continues)
         scores, start = [], 0
         for text, row in zip(texts, terms, strict=True):
             nats = float(values[start : start + len(row)].sum())

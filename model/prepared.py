@@ -185,9 +185,7 @@ def _prepared(
     terms = tuple(scorer.terms)
     sites: tuple[Site, ...] = ()
     if request.trace is not None:
-        beside = sum(len(candidates[0].outside) for candidates in fills)
-        n_shown = 2 + sum(map(len, blanked.parts)) + len(fills) + beside
-        sites = tuple(check_trace(request.trace, bundle.network, n_shown, limits.max_trace_values))
+        sites = tuple(check_trace(request.trace, bundle.network, blanked.n_tokens, limits.max_trace_values))
     asked = terms if place is None else (Term(place, WORD_ENDS),)
     warnings = tuple(_warnings(blanked, fills if place is None and not over_vocabulary else (), bundle))
     n_tokens = tokens_to_read(asked)

@@ -51,8 +51,9 @@ class Tokenizer:
     """A vocabulary of V pieces and the rule that cuts a normalised text into them. Made by `Tokenizer.load`.
 
     `pieces`: (V,) with the mark. `is_word`: bool (V,), the piece without its mark is letters, digits and combining
-    marks. `is_marked`: bool (V,), it starts with the mark; False throughout for characters. `serialized`: the bytes
-    that `load` takes. Safe to use from several threads.
+    marks. `is_marked`: bool (V,), it starts with the mark; False throughout for characters. `continues`: bool (V,), it
+    goes on with a word that the piece before is part of. `serialized`: the bytes that `load` takes. Safe to use from
+    several threads.
     """
 
     pad_id, unknown_id, begin_id, end_id = PAD_ID, UNKNOWN_ID, BEGIN_ID, END_ID
@@ -80,6 +81,7 @@ class Tokenizer:
         marked = [kind != "character" and piece.startswith(MARK) for piece in self.pieces]
         self.is_word: npt.NDArray[np.bool_] = np.array(words) & is_text
         self.is_marked: npt.NDArray[np.bool_] = np.array(marked) & is_text
+        self.continues: npt.NDArray[np.bool_] = self.is_word & ~self.is_marked
 
     @classmethod
     def load(cls, model: bytes | str | Path, kind: str) -> Tokenizer:
@@ -157,11 +159,10 @@ class Tokenizer:
         return ids + self._encode_known(segment[known_from:])
 
     def is_inner(self, ids: Sequence[int] | npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-        """bool (n,) for ids (n,): the piece continues the word that the piece before it is part of."""
+        """bool (..., n) for ids (..., n): the piece continues the word that the piece before it is part of."""
         sequence = np.asarray(ids, dtype=np.int64)
-        word = self.is_word[sequence]
-        inner = np.zeros(len(sequence), dtype=bool)
-        inner[1:] = word[1:] & ~self.is_marked[sequence[1:]] & word[:-1]
+        inner = np.zeros(sequence.shape, dtype=bool)
+        inner[..., 1:] = self.continues[sequence[..., 1:]] & self.is_word[sequence[..., :-1]]
         return inner
 
     def whole_words(self, marked: bool) -> npt.NDArray[np.int64]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.bundle import as_stored, write_bundle
 from model.cells import Array
@@ -19,6 +20,7 @@ from model.tokenizer import Tokenizer
 from training.contrasts import ContrastTable
 from training.corpus import Document, SourceRecord
 from training.fit_tokenizer import fit_tokenizer
+from training.places import Places
 from training.pronouns import load_pairs
 from training.shards import TokenShards, prepare_shards
 
@@ -136,3 +138,8 @@ def tiny_sources(texts: Sequence[str]) -> list[SourceRecord]:
 def tiny_shards(folder: Path, texts: Sequence[str], tokenizer: Tokenizer) -> TokenShards:
     """Token shards in `folder`, one document a text, one paragraph a line."""
     return prepare_shards(folder, tiny_documents(texts), tokenizer, tiny_sources(texts))
+
+
+def chosen(places: Places, which: NDArray[Any]) -> Places:
+    """The places that a mask or an index picks."""
+    return Places(places.row[which], places.time[which], places.after[which])

@@ -148,7 +148,7 @@ class Batches:
         start: int = 0,
         stop: int | None = None,
     ) -> None:
-        """Streams run over tokens [start, stop); fragments are cut out of the whole of it.
+        """Streams run over tokens [start, stop), and fragments are cut out of them.
 
         Raises CorpusError when that is shorter than one token a stream.
         """

@@ -63,9 +63,6 @@ class ContrastTable:
                 self._spellings.setdefault(spelling.ids[0], []).append(spelling)
         self._may_open = np.zeros(tokenizer.vocabulary_size, dtype=bool)
         self._may_open[list(self._spellings)] = True
-        self._continues = (
-            tokenizer.is_word & ~tokenizer.is_marked
-        )  # (V,) a word piece that joins a word piece before it
         # (V,) the unknown piece may be a letter that touches; of a word tokenizer it is always a whole segment.
         self._unsure = (np.arange(tokenizer.vocabulary_size) == tokenizer.unknown_id) & (tokenizer.kind != "word")
         self._texts = [_text(piece, number) for number, piece in enumerate(tokenizer.pieces)]
@@ -109,7 +106,7 @@ class ContrastTable:
         starts = starts[starts + length < len(ids)]
         for offset in range(1, length):
             starts = starts[ids[starts + offset] == spelling.ids[offset]]
-        starts = starts[~(self._continues | self._unsure)[ids[starts + length]]]
+        starts = starts[~(self.tokenizer.continues | self._unsure)[ids[starts + length]]]
         if not spelling.is_marked:
             starts = starts[starts > 0]
             starts = starts[~(self.tokenizer.is_word | self._unsure)[ids[starts - 1]]]
@@ -123,7 +120,7 @@ class ContrastTable:
         stop = start + 1
         if self._texts[ids[start]] == " " and stop < len(ids):
             stop += 1  # the space of a character tokenizer is a piece of its own
-        while stop < len(ids) and self._continues[ids[stop]] and self.tokenizer.is_word[ids[stop - 1]]:
+        while stop < len(ids) and self.tokenizer.continues[ids[stop]] and self.tokenizer.is_word[ids[stop - 1]]:
             stop += 1
         cut = stop >= len(ids) or ids[stop] == self.tokenizer.pad_id
         if ids[start] == self.tokenizer.pad_id or (cut and self.tokenizer.is_word[ids[stop - 1]]):

@@ -8,9 +8,7 @@ TrainingError (an AnaphoraError)    anything below: one clear line for a person
 ├── PairsError                      a pairs file that cannot be used
 ├── CheckpointError                 a checkpoint that is missing, damaged or of another run
 ├── DivergedError                   the loss is no longer a number
-├── DistributedError                processes of one run that do not fit together
-├── EvaluationError                 a suite or its data that cannot be scored
-└── ExperimentError                 an experiment that does not exist or cannot run
+└── EvaluationError                 a suite or its data that cannot be scored
 """
 
 from __future__ import annotations
@@ -50,13 +48,5 @@ class DivergedError(TrainingError):
     """The loss or a weight is no longer a finite number, so going on would train nothing."""
 
 
-class DistributedError(TrainingError):
-    """The processes of one run do not agree on what they train, or one of them is gone."""
-
-
 class EvaluationError(TrainingError):
     """A suite does not exist, its data cannot be read, or the bundle cannot answer it."""
-
-
-class ExperimentError(TrainingError):
-    """An experiment does not exist, or lacks what it compares."""

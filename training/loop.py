@@ -51,7 +51,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.network = Network(config.network(tokenizer.vocabulary_size), config.dropout).to(device)
         self.optimiser = make_optimiser(self.network, config.learning_rate, config.weight_decay)
-        self.objective = Objective(self.network, tokenizer.is_word, tokenizer.is_marked)
+        self.objective = Objective(self.network, tokenizer.continues)
         contrasts = ContrastTable(pairs, tokenizer)
         bidirectional = config.direction == "bidirectional"
 
@@ -110,9 +110,7 @@ class Trainer:
         if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
             raise DivergedError(
                 f"loss {float(loss.detach())}, gradient norm {norm} at step {self.n_steps} "
-                f"(batch {self.batches.n_batches - 1}): the weights were not changed. "
-                f"The last good checkpoint is {self.checkpoint_path}; "
-                f"resume with a smaller learning rate than {self.config.learning_rate}."
+                f"(batch {self.batches.n_batches - 1}): the weights were not changed. {self._way_on()}"
             )
         self.optimiser.step()
 
@@ -121,6 +119,14 @@ class Trainer:
         self.n_steps += 1
         self.n_tokens += batch.n_tokens
         self._recent.append({name: float(term.detach()) for name, term in vars(losses).items() if term is not None})
+
+    def _way_on(self) -> str:
+        """What to do when the loss is no longer a number."""
+        smaller = f"a smaller --learning-rate than {self.config.learning_rate}"
+        if not self.checkpoint_path.exists():
+            return f"No checkpoint was saved yet: train again with {smaller}."
+        last = f"The last good checkpoint is {self.checkpoint_path}"
+        return f"{last}: give the same command with --resume and {smaller}."
 
     def _forward_state(self, fresh: np.ndarray) -> list[tuple[torch.Tensor, ...]]:
         """What the forward stacks start from: carried in the streams that go on, zeros everywhere else."""
@@ -220,7 +226,7 @@ class Trainer:
         """Goes on from the run's checkpoint. Raises CheckpointError when it was made with other settings."""
         checkpoint = load_checkpoint(self.checkpoint_path)
         then, now = checkpoint.values["config"], json.loads(json.dumps(asdict(self.config)))
-        may_change = {"epochs", "steps", "minutes", "checkpoint_minutes", "validate_every_steps"}
+        may_change = {"epochs", "steps", "minutes", "checkpoint_minutes", "validate_every_steps", "learning_rate"}
         if changed := sorted(name for name in now if now[name] != then.get(name) and name not in may_change):
             differences = ", ".join(f"{name} was {then.get(name)!r}, now {now[name]!r}" for name in changed)
             raise CheckpointError(f"{self.checkpoint_path} was made with other settings: {differences}.")

@@ -146,10 +146,10 @@ def _index(values: np.ndarray, like: Tensor) -> Tensor:
 class Objective:
     """Losses of a batch, from the places asked of it."""
 
-    def __init__(self, network: Network, is_word: np.ndarray, is_marked: np.ndarray) -> None:
+    def __init__(self, network: Network, continues: np.ndarray) -> None:
+        """`continues`: (V,) the pieces that would go on with a word."""
         self.network = network
         device = network.projection_bias.device
-        continues = is_word & ~is_marked  # pieces that would go on with a word
         self.ending = torch.from_numpy(~continues).to(device, torch.float32)
 
     def losses(self, states: HiddenStates, asked: Asked, *, with_language_model: bool = True) -> Losses:

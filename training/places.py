@@ -8,7 +8,6 @@ backward state from after that word, as the cloze does when it is asked (model/c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +29,6 @@ class Places:
 
     def __len__(self) -> int:
         return len(self.row)
-
-    def chosen(self, which: NDArray[Any]) -> Places:
-        """The places that a mask or an index picks."""
-        return Places(self.row[which], self.time[which], self.after[which])
 
 
 @dataclass(frozen=True)
@@ -72,9 +67,8 @@ class PlaceFinder:
         least_right_context: int,
         language_model_share: float,
     ) -> None:
-        self.is_word, self.is_marked = tokenizer.is_word, tokenizer.is_marked
+        self.tokenizer = tokenizer
         self.every_word_ends = tokenizer.kind == "character"
-        self.begin_id, self.end_id = tokenizer.begin_id, tokenizer.end_id
         self.contrasts = contrasts
         self.bidirectional = bidirectional
         self.least_right_context = least_right_context
@@ -85,15 +79,15 @@ class PlaceFinder:
         n_steps = batch.ids.shape[1]
         times = np.arange(n_steps)
         real = times < batch.lengths[:, None]  # (B, T)
-        inner = self._inner(batch)
+        inner = self.tokenizer.is_inner(batch.ids)
         after = self._after(inner, batch.lengths)
         enough = batch.lengths - np.where(batch.ended, 0, self.least_right_context)
         seen = real & (after <= enough[:, None])  # enough follows for the backward state to know something
-        predictable = real & (batch.ids != self.begin_id)
+        predictable = real & (batch.ids != self.tokenizer.begin_id)
         drawn = random.random(batch.ids.shape) < self.language_model_share
 
         left = _places(predictable & drawn, after)
-        content = predictable & (batch.ids != self.end_id)
+        content = predictable & (batch.ids != self.tokenizer.end_id)
         if self.bidirectional:
             both = _places(content & seen & drawn, after)
             both_target = batch.ids[both.row, both.time]
@@ -106,14 +100,6 @@ class PlaceFinder:
             both, both_target = _places(np.zeros_like(real), after), np.zeros(0, dtype=np.int64)
         return Asked(left, batch.ids[left.row, left.time], both, both_target, *self._contrast(batch, after, seen))
 
-    def _inner(self, batch: Batch) -> NDArray[np.bool_]:
-        """(B, T) whether a piece continues the word of the piece before it."""
-        word = self.is_word[batch.ids]
-        inner = word & ~self.is_marked[batch.ids]
-        inner[:, 1:] &= word[:, :-1]
-        inner[:, 0] = False
-        return inner
-
     def _after(self, inner: NDArray[np.bool_], lengths: Indices) -> Indices:
         """(B, T) the first place after the word that each place belongs to, at most the row's length."""
         n_steps = inner.shape[1]
@@ -125,7 +111,7 @@ class PlaceFinder:
     def _word_ends(self, batch: Batch, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(B, T) places after a word whose end counts: one of several pieces, or any in a character network."""
         ends = np.zeros_like(inner)
-        before = self.is_word[batch.ids] if self.every_word_ends else inner
+        before = self.tokenizer.is_word[batch.ids] if self.every_word_ends else inner
         ends[:, 1:] = before[:, :-1] & ~inner[:, 1:]
         return ends
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.batches import Batch, Batches
+from training.evaluation.metrics import balanced_accuracy
 from training.objective import HiddenStates, Objective
 from training.places import Asked, PlaceFinder
 
@@ -26,14 +27,9 @@ class Margins:
 
     def balanced_accuracy(self, pair: int) -> float | None:
         """Mean of the two answers' accuracies, ties one half; None unless both answers occur."""
-        values, pairs, answers = np.array(self.values), np.array(self.pairs), np.array(self.answers)
-        shares = []
-        for answer in (0, 1):
-            chosen = values[(pairs == pair) & (answers == answer)]
-            if not len(chosen):
-                return None
-            shares.append(float((chosen > 0).mean() + 0.5 * (chosen == 0).mean()))
-        return sum(shares) / 2
+        chosen = np.array(self.pairs, dtype=np.int64) == pair
+        accuracy = balanced_accuracy(np.array(self.values)[chosen], np.array(self.answers)[chosen])
+        return None if np.isnan(accuracy) else accuracy
 
     def temperature(self, pair: int) -> float | None:
         """The T that minimises the log-loss of sigmoid(margin / T) (Guo et al. 2017); None without 50 items."""

@@ -42,7 +42,7 @@ RIGHT = (3, 9, 8)
 def asked(terms: Sequence[Term]) -> tuple[Array, CountingRuntime]:
     model = language_model()
     runtime = CountingRuntime(model.runtime)
-    return score_terms(runtime, terms, model.continues), runtime  # type: ignore[arg-type]
+    return score_terms(runtime, terms, model.tokenizer.continues), runtime  # type: ignore[arg-type]
 
 
 def test_each_term_gets_the_value_of_its_own_piece_and_place() -> None:
@@ -60,13 +60,13 @@ def test_each_term_gets_the_value_of_its_own_piece_and_place() -> None:
     for (place, piece), value in zip(terms, values, strict=True):
         right = None if place.right is None else place.right[::-1]
         row = reference.log_probabilities(place.left[: place.n_left], right)
-        wanted = np.log(np.exp(row[~model.continues]).sum()) if piece == WORD_ENDS else row[piece]
+        wanted = np.log(np.exp(row[~model.tokenizer.continues]).sum()) if piece == WORD_ENDS else row[piece]
         assert value == pytest.approx(wanted, abs=FLOAT32)
 
 
 def test_pieces_that_continue_a_word_are_left_out_of_its_end() -> None:
     pieces = language_model().tokenizer.pieces
-    going_on = {piece for piece, goes_on in zip(pieces, language_model().continues, strict=True) if goes_on}
+    going_on = {piece for piece, goes_on in zip(pieces, language_model().tokenizer.continues, strict=True) if goes_on}
     assert {"self", "ed", "she", "s"} <= going_on
     assert not going_on & {"▁she", ".", '"', "\n", "▁", "<unk>", "</s>", "▁t"}
 

@@ -81,7 +81,7 @@ def test_a_target_of_several_pieces_counts_the_end_of_its_word_by_hand() -> None
     scores = scores_of(model.cloze("that ___ was", ["met", "she", "meted"], context="left"))
     assert scores["met"] == pytest.approx(log(0.4 * 1 * 0.1), abs=FLOAT32)
     assert scores["she"] == pytest.approx(log(0.6), abs=FLOAT32)
-    n_continuing = int(model.continues.sum())
+    n_continuing = int(model.tokenizer.continues.sum())
     n_pieces = model.tokenizer.vocabulary_size
     assert scores["meted"] == pytest.approx(log(0.4 * 0.9 * (1 - n_continuing / n_pieces)), abs=1e-4)
 

@@ -174,18 +174,19 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(new_trainer: 
 def test_other_settings_are_refused_on_resume_each_named_with_both_values(new_trainer: NewTrainer) -> None:
     new_trainer().run(_nothing)
     with pytest.raises(CheckpointError) as caught:
-        new_trainer(hidden=17, learning_rate=0.5).resume()
+        new_trainer(hidden=17, dropout=0.5).resume()
     message = str(caught.value)
-    assert "was made with other settings: hidden was 16, now 17, learning_rate was 0.02, now 0.5." in message
+    assert "was made with other settings: dropout was 0.1, now 0.5, hidden was 16, now 17." in message
     assert "checkpoint.safetensors" in message
 
 
-def test_how_long_and_how_often_may_change_on_resume(new_trainer: NewTrainer) -> None:
+def test_how_long_how_often_and_how_fast_may_change_on_resume(new_trainer: NewTrainer) -> None:
     new_trainer().run(_nothing)
-    longer = new_trainer(steps=10, checkpoint_minutes=9.0, validate_every_steps=3)
+    longer = new_trainer(steps=10, checkpoint_minutes=9.0, validate_every_steps=3, learning_rate=0.001)
     longer.resume()
     assert longer.run(_nothing)
     assert longer.n_steps == 10
+    assert longer.history[-2]["learning_rate"] < 0.001  # the new rate's schedule, near its end
 
 
 def test_resuming_without_a_checkpoint_is_told_in_a_sentence(new_trainer: NewTrainer) -> None:
@@ -209,12 +210,20 @@ def test_a_run_that_diverges_says_where_and_leaves_its_checkpoint(new_trainer: N
     message = str(caught.value)
     assert "at step 5 (batch 5): the weights were not changed" in message
     assert f"The last good checkpoint is {trainer.checkpoint_path}" in message
-    assert "smaller learning rate than 0.02" in message
+    assert "with --resume and a smaller --learning-rate than 0.02" in message
     assert torch.equal(trainer.network.embedding.weight, before["weight"])
     assert trainer.checkpoint_path.read_bytes() == before["file"]
-    healthy = new_trainer()
-    healthy.resume()
-    assert healthy.run(_nothing)
+    slower = new_trainer(learning_rate=0.01)
+    slower.resume()
+    assert slower.run(_nothing)
+
+
+def test_a_run_that_diverges_before_its_first_checkpoint_names_none(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer()
+    with torch.no_grad():
+        trainer.network.projection_bias[0] = torch.nan
+    with pytest.raises(DivergedError, match="No checkpoint was saved yet: train again with a smaller --learning-rate"):
+        trainer.run(_nothing)
 
 
 LEARNING = {

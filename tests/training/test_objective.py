@@ -13,7 +13,7 @@ from model.config import CELLS
 from model.network import Network, TorchState
 from model.structure import RecurrentNetwork
 from model.tokenizer import KINDS
-from tests.tiny import SENTENCES, tiny_config, tiny_contrasts, tiny_tokenizer, tiny_weights
+from tests.tiny import SENTENCES, chosen, tiny_config, tiny_contrasts, tiny_tokenizer, tiny_weights
 from training.batches import Batch, collate
 from training.objective import CHUNK, HiddenStates, Losses, Objective, from_the_end, tied_cross_entropy
 from training.places import Asked, PlaceFinder, Places
@@ -172,7 +172,7 @@ def test_every_piece_of_a_word_sees_the_state_of_what_follows_the_word() -> None
     network, tokenizer = _network(), tiny_tokenizer()
     batch = collate([np.array([2, *tokenizer.encode_ids("Mary hurt herself."), 3])], [True], [True])
     asked = _asked(batch)  # <s> ▁Mary ▁h u rt ▁herself . </s>
-    word = asked.both.chosen((asked.both.time >= 2) & (asked.both.time <= 4))
+    word = chosen(asked.both, (asked.both.time >= 2) & (asked.both.time <= 4))
     states = HiddenStates(network, batch, network.initial_state(1))
     rest = torch.tensor([[3], *[[i] for i in tokenizer.encode_ids("herself.")[::-1]]])
     expected = network.read("backward", rest)[0][-1][-1, 0]
@@ -201,7 +201,7 @@ def _losses(
     network: Network, batch: Batch, asked: Asked, kind: str = "subword", state: TorchState | None = None
 ) -> Losses:
     tokenizer = tiny_tokenizer(kind)
-    objective = Objective(network, tokenizer.is_word, tokenizer.is_marked)
+    objective = Objective(network, tokenizer.continues)
     return objective.losses(HiddenStates(network, batch, state or _carried(network, batch)), asked)
 
 
@@ -243,7 +243,7 @@ def test_margins_are_differences_of_log_probabilities(cell: str) -> None:
     network, batch, tokenizer = _network(cell), _batch(), tiny_tokenizer()
     asked = _asked(batch)
     states = HiddenStates(network, batch, _carried(network, batch))
-    left, both = Objective(network, tokenizer.is_word, tokenizer.is_marked).margins(states, asked)
+    left, both = Objective(network, tokenizer.continues).margins(states, asked)
     forward, backward = states.forward_at(asked.contrast), states.backward_at(asked.contrast)
     n = torch.arange(len(asked.contrast))
     right, wrong = torch.from_numpy(asked.contrast_right), torch.from_numpy(asked.contrast_wrong)
@@ -281,7 +281,7 @@ def test_a_causal_network_has_the_left_terms_alone() -> None:
 
 def test_no_language_model_term_is_computed_when_it_is_not_wanted() -> None:
     network, batch, tokenizer = _network(), _batch(), tiny_tokenizer()
-    objective = Objective(network, tokenizer.is_word, tokenizer.is_marked)
+    objective = Objective(network, tokenizer.continues)
     states = HiddenStates(network, batch, _carried(network, batch))
     losses = objective.losses(states, _asked(batch), with_language_model=False)
     assert losses.left is None

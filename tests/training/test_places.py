@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.tokenizer import KINDS, Tokenizer
-from tests.tiny import SENTENCES, tiny_contrasts, tiny_tokenizer
+from tests.tiny import SENTENCES, chosen, tiny_contrasts, tiny_tokenizer
 from training.batches import Batch, collate
 from training.places import Asked, PlaceFinder, Places
 
@@ -87,9 +87,9 @@ def test_a_character_network_is_asked_where_every_word_ends() -> None:
     tokenizer = tiny_tokenizer("character")
     asked = _find(tokenizer, _whole(tokenizer, "he is I."))  # <s> h e ▁ i s ▁ I . </s>
     assert _after(asked.left) == {1: 3, 2: 3, 3: 4, 4: 6, 5: 6, 6: 7, 7: 8, 8: 9, 9: 10}
-    ends = asked.both.chosen(asked.both_target == -1)
+    ends = chosen(asked.both, asked.both_target == -1)
     assert list(zip(ends.time.tolist(), ends.after.tolist(), strict=True)) == [(3, 3), (6, 6), (8, 8)]
-    assert _after(asked.both.chosen(asked.both_target >= 0)) == {1: 3, 2: 3, 3: 4, 4: 6, 5: 6, 6: 7, 7: 8, 8: 9}
+    assert _after(chosen(asked.both, asked.both_target >= 0)) == {1: 3, 2: 3, 3: 4, 4: 6, 5: 6, 6: 7, 7: 8, 8: 9}
 
 
 def test_an_apostrophe_and_a_quote_end_a_word() -> None:

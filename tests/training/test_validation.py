@@ -88,7 +88,7 @@ def _validation(folder: Path, direction: str, n_batches: int = 2) -> tuple[Valid
     config = tiny_config("gru", direction)
     network = Network(config, dropout=0.5)
     network.load_weights(tiny_weights(config, seed=3))
-    return Validation(batches, finder, n_batches), Objective(network, tokenizer.is_word, tokenizer.is_marked)
+    return Validation(batches, finder, n_batches), Objective(network, tokenizer.continues)
 
 
 def test_nats_are_the_mean_over_all_places_of_all_batches(tmp_path: Path) -> None:

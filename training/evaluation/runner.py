@@ -157,7 +157,7 @@ def main(argv: Sequence[str]) -> int:
         ngram_data=tuple(arguments.ngram_data),
         cache=arguments.cache,
     )
-    from model.language_model import load  # slow to import, and not needed to refuse
+    from model.language_model import find_bundle, load  # slow to import, and not needed to refuse
 
     language_model = load(arguments.bundle)
     with tempfile.TemporaryDirectory() as folder:
@@ -165,6 +165,10 @@ def main(argv: Sequence[str]) -> int:
         data = [spool(kept) if path == STANDARD_INPUT else Path(path) for path in arguments.data]
         report = evaluate(language_model, arguments.suite, data, options)
     sys.stdout.write(str(report))
+    if arguments.record is not None:
+        from training.record import record_metrics  # reads the card's template, needed here alone
+
+        record_metrics(find_bundle(arguments.bundle), arguments.suite, json.loads(report.to_json()), arguments.record)
     if arguments.json is not None:
         part = arguments.json.with_name(arguments.json.name + ".part")
         part.write_text(report.to_json(), encoding="utf-8")
@@ -189,6 +193,13 @@ def parser() -> argparse.ArgumentParser:
         help="texts (cloze, perplexity) or BLiMP's .jsonl (pairs); - is standard input",
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the report there too")
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="put the figures into the bundle and its card, the data called NAME there (default: as its folder)",
+    )
     parser.add_argument(
         "--limit",
         type=int,

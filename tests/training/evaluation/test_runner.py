@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from model.bundle import read_bundle
 from tests.tiny import SENTENCES, tiny_bundle
 from training.errors import CorpusError, EvaluationError, PairsError
 from training.evaluation.runner import Options, main
@@ -137,3 +138,16 @@ def test_what_cannot_be_done_is_refused_before_anything_slow(bundle: str, data: 
         main([bundle, "--suite", "cloze", "--data", str(tmp_path / "nowhere")])
     with pytest.raises(PairsError, match="no pair 'they/them'"):
         main([bundle, "--suite", "cloze", "--data", str(data), "--pair", "they/them"])
+
+
+def test_figures_can_be_put_into_the_bundle_and_its_card(tmp_path: Path, data: Path) -> None:
+    own = tiny_bundle(tmp_path / "own")
+    weights = (own / "weights.safetensors").read_bytes()
+    argv = [str(own), "--suite", "cloze", "--data", str(data), "--no-ngram", "--record"]
+    assert main(argv) == 0
+    assert main([*argv, "my tests"]) == 0
+    metrics = read_bundle(own).metadata["metrics"]["cloze"]
+    assert set(metrics) == {"test/a.txt", "my tests"}
+    assert metrics["test/a.txt"]["results"] == metrics["my tests"]["results"]
+    assert "he/she cloze on my tests" in (own / "README.md").read_text(encoding="utf-8")
+    assert (own / "weights.safetensors").read_bytes() == weights
