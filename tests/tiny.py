@@ -47,7 +47,7 @@ VOCABULARY_SIZES = {"subword": 160, "word": 160, "character": 64}
 @cache
 def tiny_tokenizer(kind: str = "subword") -> Tokenizer:
     """The tokenizer fitted to SENTENCES: at most 160 pieces, every pronoun form one piece (but for characters)."""
-    return fit_tokenizer(map(normalised, SENTENCES), kind, VOCABULARY_SIZES[kind], load_pairs().forms)
+    return fit_tokenizer(map(normalised, SENTENCES), kind, VOCABULARY_SIZES[kind], load_pairs().gendered_forms)
 
 
 @cache

@@ -2,8 +2,9 @@
 
 A batch has `rows` rows of at most `bptt_steps` tokens. The first rows are *streams*: each runs through its part of
 the corpus window after window, and the forward state is carried on; it starts afresh at a document's start. The
-other rows are *fragments*: <s> text </s> cut out at random sentence, paragraph and mid-sentence places, because
-requests are short fragments and a network that never saw a fresh state fails on them.
+next are *fragments*: <s> text </s> cut out at random sentence, paragraph and mid-sentence places, because
+requests are short fragments and a network that never saw a fresh state fails on them. The last are *stories*: whole
+documents of a corpus of their own (training/stories.py).
 
 Every batch follows from the seed, the position and the number of the step alone, so a run can be resumed exactly.
 """
@@ -147,6 +148,8 @@ class Batches:
         seed: int,
         start: int = 0,
         stop: int | None = None,
+        stories: TokenShards | None = None,
+        story_share: float = 0.0,
     ) -> None:
         """Streams run over tokens [start, stop), and fragments are cut out of them.
 
@@ -156,7 +159,9 @@ class Batches:
         self.begin_id, self.end_id = tokenizer.begin_id, tokenizer.end_id
         self.cutter = FragmentCutter(tokens, tokenizer, bptt_steps, start, stop)
         self.n_fragments = round(rows * fragment_share)
-        self.n_streams = n_streams = rows - self.n_fragments
+        self.stories = stories
+        self.n_stories = round(rows * story_share) if stories is not None else 0
+        self.n_streams = n_streams = rows - self.n_fragments - self.n_stories
         stop = len(tokens) if stop is None else stop
         if stop - start < n_streams:
             raise CorpusError(f"{stop - start} tokens are too few for {n_streams} streams. {TOO_SHORT}")
@@ -180,8 +185,18 @@ class Batches:
             rows.append(self.cutter.cut(random))
             fresh.append(True)
             ended.append(True)
+        for _ in range(self.n_stories):
+            rows.append(self._story(random))
+            fresh.append(True)
+            ended.append(bool(rows[-1][-1] == self.end_id))
         self.n_batches += 1
         return collate(rows, fresh, ended)
+
+    def _story(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """A document of the stories, whole where the window holds it."""
+        assert self.stories is not None
+        start = int(self.stories.document_starts[random.integers(len(self.stories.document_starts))])
+        return self.stories.read(start, min(self.stories.document_end(start), start + self.bptt_steps))
 
     def _window(self, stream: int) -> tuple[NDArray[np.int64], bool, bool]:
         """The next window of one stream, which then stands after it."""

@@ -11,14 +11,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from model.cells import CELL_TYPES
-from model.config import DIRECTIONS
-from model.tokenizer import KINDS
-from training.config import RANGES, TrainingConfig, load_config, preset_names
+from training.config import CHOICES, RANGES, TrainingConfig, load_config, preset_names
 from training.errors import TrainingConfigError
 from training.pronouns import load_pairs
-
-CHOICES = {"cell": tuple(CELL_TYPES), "direction": tuple(DIRECTIONS), "tokenizer": KINDS}
 
 
 def train(argv: Sequence[str]) -> int:

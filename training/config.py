@@ -13,6 +13,14 @@ from model.config import CELLS, DIRECTIONS, NetworkConfig
 from model.tokenizer import KINDS
 from training.errors import TrainingConfigError
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    "cell": CELLS,
+    "direction": tuple(DIRECTIONS),
+    "tokenizer": KINDS,
+    "precision": ("auto", "float32", "bf16"),
+}
+"""What every setting that is a word may be."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -40,7 +48,13 @@ class TrainingConfig:
     bptt_steps: int = 96
     """Tokens of a window: how far the gradient goes back."""
     fragment_share: float = 0.5
-    """Share of rows that are short texts read from the initial state; the others are streams that carry theirs."""
+    """Share of rows that are short texts read from the initial state; the rest are streams that carry theirs."""
+    story_share: float = 0.0
+    """Share of rows that are synthetic stories whose right pronouns are known (training/stories.py; English)."""
+    rename_share: float = 0.0
+    """Share of the corpus's stretches whose first names are replaced by names of today (English)."""
+    swap_share: float = 0.0
+    """Share of the corpus's stretches whose genders are swapped (English)."""
     least_right_context: int = 12
     """Tokens that must follow a place, unless the text really ends, for it to be asked with both sides."""
 
@@ -69,8 +83,11 @@ class TrainingConfig:
     minutes: float | None = None
     """Stop after this long; such a run cannot be repeated exactly."""
 
+    precision: str = "auto"
+    """Of the recurrent layers' products: float32, bf16, or auto (bf16 where the processor has it)."""
+
     seed: int = 1
-    """Of initial weights, windows and dropout."""
+    """Of initial weights, windows, dropout, augmentation and stories."""
     validate_every_steps: int = 500
     """Steps between validations."""
     checkpoint_minutes: float = 5.0
@@ -79,7 +96,7 @@ class TrainingConfig:
     """Share of the corpus, its end, held out where no validation text is given."""
 
     def __post_init__(self) -> None:
-        for name, choices in (("cell", CELLS), ("direction", tuple(DIRECTIONS)), ("tokenizer", KINDS)):
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise TrainingConfigError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(choices)}.")
         for field in fields(self):
@@ -91,6 +108,11 @@ class TrainingConfig:
         if self.language_model_weight == 0 and self.contrast_weight == 0:
             raise TrainingConfigError(
                 "language_model_weight and contrast_weight are both 0: nothing is learnt. Give one a weight."
+            )
+        if self.fragment_share + self.story_share > 1:
+            raise TrainingConfigError(
+                f"fragment_share = {self.fragment_share} and story_share = {self.story_share} are more than all rows "
+                "together; make one smaller."
             )
         if self.least_right_context >= self.bptt_steps:
             raise TrainingConfigError(
@@ -118,6 +140,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "rows": (1, 65_536),
     "bptt_steps": (4, 65_536),
     "fragment_share": (0, 1),
+    "story_share": (0, 1),
+    "rename_share": (0, 1),
+    "swap_share": (0, 1),
     "least_right_context": (0, 65_535),
     "language_model_weight": (0, 1e6),
     "language_model_share": (0, 1),

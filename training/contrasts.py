@@ -22,7 +22,7 @@ Places = NDArray[np.int64]
 
 
 class Contrasts(NamedTuple):
-    """The pronouns found in one stream, in its order; each array has shape (n_found,)."""
+    """The pronouns found in one stream, in its order; each array has shape (n_found,) unless it says so."""
 
     positions: Places
     """Index into the stream of the first piece at which the form and its counterpart differ."""
@@ -34,6 +34,8 @@ class Contrasts(NamedTuple):
     """Index into `Pairs.pairs`."""
     answer_index: Places
     """0 where the pair's first form stands there, 1 where its second."""
+    rival_ids: Places
+    """(n_found, R) the pieces that the pair's rivals would have there; -1 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class _Spelling:
     pair_index: int
     answer_index: int
     is_marked: bool  # carries its own word start
+    rival_ids: tuple[int, ...] = ()  # pieces of the rivals at the same offset, behind the same pieces
+
+
+_NOTHING = _Spelling((), 0, 0, 0, 0, False)
 
 
 class ContrastTable:
@@ -61,6 +67,7 @@ class ContrastTable:
         for index, pair in enumerate(pairs.pairs):
             for spelling in self._spellings_of(pair, index):
                 self._spellings.setdefault(spelling.ids[0], []).append(spelling)
+        self._n_rivals = max(len(s.rival_ids) for found in [*self._spellings.values(), [_NOTHING]] for s in found)
         self._may_open = np.zeros(tokenizer.vocabulary_size, dtype=bool)
         self._may_open[list(self._spellings)] = True
         # (V,) the unknown piece may be a letter that touches; of a word tokenizer it is always a whole segment.
@@ -91,14 +98,17 @@ class ContrastTable:
                     found.append((places, spelling))
         if not found:
             empty = np.zeros(0, dtype=np.int64)
-            return Contrasts(empty, empty, empty, empty, empty)
+            return Contrasts(empty, empty, empty, empty, empty, np.zeros((0, self._n_rivals), dtype=np.int64))
         counts = [len(places) for places, _ in found]
         positions = np.concatenate([places + spelling.offset for places, spelling in found])
         # A spelling split as ▁|she holds the unmarked one: the same place, counted once.
         positions, order = np.unique(positions, return_index=True)
         rows = [(s.ids[s.offset], s.wrong_id, s.pair_index, s.answer_index) for _, s in found]
         columns = np.repeat(np.array(rows, dtype=np.int64), counts, axis=0)[order].T
-        return Contrasts(positions, *columns)
+        padded = [[*s.rival_ids, *[-1] * (self._n_rivals - len(s.rival_ids))] for _, s in found]
+        rivals = np.array(padded, dtype=np.int64).reshape(len(found), self._n_rivals)
+        right, wrong, pair, answer = columns
+        return Contrasts(positions, right, wrong, pair, answer, rivals.repeat(counts, axis=0)[order])
 
     def _whole_words(self, ids: Ids, starts: Places, spelling: _Spelling) -> Places:
         """Those of `starts` where the spelling stands as a word of its own, in its pair's surroundings."""
@@ -145,10 +155,22 @@ class ContrastTable:
                         logger.warning("the contrast %s/%s is left out: %s", written, counterpart, reason)
                         continue
                     is_marked = bool(self.tokenizer.is_marked[ids[0]])
-                    spellings.setdefault(
-                        ids, _Spelling(ids, offset, others[offset], index, pair.forms.index(form), is_marked)
-                    )
+                    rivals = self._rivals(pair, ids, offset, marked, capital=written != form)
+                    answer = pair.forms.index(form)
+                    spellings.setdefault(ids, _Spelling(ids, offset, others[offset], index, answer, is_marked, rivals))
         return list(spellings.values())
+
+    def _rivals(
+        self, pair: PronounPair, ids: tuple[int, ...], offset: int, marked: bool, capital: bool
+    ) -> tuple[int, ...]:
+        """The pieces of the pair's rivals that are known and differ from `ids` first at `offset`."""
+        found = []
+        for rival in pair.rivals:
+            others = self._pieces(rival.capitalize() if capital else rival, marked)
+            differs = len(others) > offset and others[:offset] == ids[:offset] and others[offset] != ids[offset]
+            if differs and self.tokenizer.unknown_id not in others:
+                found.append(others[offset])
+        return tuple(dict.fromkeys(found))
 
     def _pieces(self, word: str, marked: bool) -> tuple[int, ...]:
         """The word's pieces after a space, or after a quote that it touches."""

@@ -5,6 +5,7 @@ TrainingError (an AnaphoraError)    anything below: one clear line for a person
 ├── CorpusError                     texts that cannot be read or are too few
 ├── TokenizerFitError               no tokenizer of this kind and size can be fitted to the texts
 ├── ShardError                      token shards that are damaged or were made from other texts
+├── StoryError                      a grammar of stories that does not hold together
 ├── PairsError                      a pairs file that cannot be used
 ├── CheckpointError                 a checkpoint that is missing, damaged or of another run
 ├── DivergedError                   the loss is no longer a number
@@ -34,6 +35,10 @@ class TokenizerFitError(TrainingError):
 
 class ShardError(TrainingError):
     """Token shards are damaged, or were made from other texts or by another tokenizer."""
+
+
+class StoryError(TrainingError):
+    """A grammar calls rules or persons that do not exist, or asks for a kind of story it does not have."""
 
 
 class PairsError(TrainingError):

@@ -22,6 +22,7 @@ from training.errors import CheckpointError, DivergedError
 from training.objective import HiddenStates, Objective
 from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser
 from training.places import PlaceFinder
+from training.precision import Precision
 from training.pronouns import Pairs
 from training.shards import TokenShards
 from training.validation import Validation, ValidationResult
@@ -45,8 +46,9 @@ class Trainer:
         pairs: Pairs,
         run_folder: Path,
         device: str = "cpu",
+        stories: TokenShards | None = None,
     ) -> None:
-        """`held_out`: validation text; None holds out the end of `tokens`."""
+        """`held_out`: validation text; None holds out the end of `tokens`. `stories`: the documents of story rows."""
         self.config, self.pairs, self.run_folder = config, pairs, run_folder
         torch.manual_seed(config.seed)
         self.network = Network(config.network(tokenizer.vocabulary_size), config.dropout).to(device)
@@ -75,7 +77,10 @@ class Trainer:
             fragment_share=config.fragment_share,
             seed=config.seed,
             stop=stop,
+            stories=stories,
+            story_share=config.story_share,
         )
+        self.precision = Precision(config.precision, device)
         held_out_batches = Batches(
             held_out or tokens,
             tokenizer,
@@ -99,7 +104,8 @@ class Trainer:
         asked = self.finder.find(batch, np.random.default_rng([self.config.seed, 3, self.n_steps]))
         self._set_learning_rate()
 
-        states = HiddenStates(self.network, batch, self._forward_state(batch.fresh))
+        with self.precision:
+            states = HiddenStates(self.network, batch, self._forward_state(batch.fresh))
         losses = self.objective.losses(states, asked, with_language_model=self.config.language_model_weight > 0)
         loss = losses.weighted(self.config.language_model_weight, self.config.contrast_weight)
 
@@ -115,7 +121,8 @@ class Trainer:
         self.optimiser.step()
 
         n_streams = self.batches.n_streams
-        self.carried = [tuple(part[:n_streams].detach() for part in layer) for layer in states.final_state]
+        kind = self.network.projection_bias.dtype  # whatever the precision of the reading
+        self.carried = [tuple(part[:n_streams].detach().to(kind) for part in layer) for layer in states.final_state]
         self.n_steps += 1
         self.n_tokens += batch.n_tokens
         self._recent.append({name: float(term.detach()) for name, term in vars(losses).items() if term is not None})

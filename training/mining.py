@@ -40,7 +40,7 @@ class ClozeItem:
     place: str
     """Document and paragraph (from 1), e.g. `test/emma.txt.gz, paragraph 12`."""
     other_gendered: bool
-    """Whether another form of any pair stands in `left` or `right`."""
+    """Whether another form of any gendered pair stands in `left` or `right`."""
 
     @property
     def text(self) -> str:
@@ -96,15 +96,13 @@ def mine(
     tell them apart; items whose window holds a blank already. Holds a window's worth of text in memory.
     """
     report = MiningReport() if report is None else report
-    forms = regex.compile(
-        rf"(?<![\p{{L}}\p{{N}}\p{{M}}])(?:{_alternatives(pairs)})(?![\p{{L}}\p{{N}}\p{{M}}])", regex.IGNORECASE
-    )
+    forms, gendered = _whole_words(pairs.forms), _whole_words(pairs.gendered_forms)
     for document in documents:
         report.n_documents += 1
         for number, (before, paragraph, after) in enumerate(_surroundings(document.paragraphs, window), 1):
             report.n_paragraphs += bool(paragraph)
             for found in forms.finditer(paragraph):
-                item = _item(found, before, paragraph, after, pairs, window, report, forms)
+                item = _item(found, before, paragraph, after, pairs, window, report, gendered)
                 if item is not None:
                     pair, left, right, others = item
                     report.kept[pair.name, found[0]] += 1
@@ -119,7 +117,7 @@ def _item(
     pairs: Pairs,
     window: Window,
     report: MiningReport,
-    forms: regex.Pattern[str],
+    gendered: regex.Pattern[str],
 ) -> tuple[PronounPair, str, str, bool] | None:
     form, start, end = found[0], found.start(), found.end()
     if form != form.lower():
@@ -134,7 +132,7 @@ def _item(
     if BLANK_IN_TEXT.search(left) or BLANK_IN_TEXT.search(right):
         report.dropped[form, "a blank in the text"] += 1
         return None
-    return pair, left, right, bool(forms.search(left) or forms.search(right))
+    return pair, left, right, bool(gendered.search(left) or gendered.search(right))
 
 
 def _pair_of(form: str, following: str, pairs: Pairs) -> PronounPair | None:
@@ -190,8 +188,12 @@ def _surroundings(paragraphs: Iterable[str], window: Window) -> Iterator[tuple[s
         before = (before + current + "\n")[-(window.left + 1) :]
 
 
-def _alternatives(pairs: Pairs) -> str:
-    return "|".join(regex.escape(form) for form in sorted(pairs.forms, key=len, reverse=True))
+def _whole_words(forms: Iterable[str]) -> regex.Pattern[str]:
+    """Any of the words, whole, in any case; matches nothing where there is none."""
+    alternatives = "|".join(regex.escape(form) for form in sorted(forms, key=len, reverse=True)) or "(?!)"
+    return regex.compile(
+        rf"(?<![\p{{L}}\p{{N}}\p{{M}}])(?:{alternatives})(?![\p{{L}}\p{{N}}\p{{M}}])", regex.IGNORECASE
+    )
 
 
 def _nested(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -3,8 +3,9 @@
     loss = w_lm * (CE_left + CE_both) + w_contrast * (C_left + C_both)
 
 CE_left is the forward half's next-piece cross-entropy, CE_both that of a blanked word given both sides; a causal
-network has only the left terms. C is the two-way choice between the right pronoun and its counterpart (he/she,
-him/her ...) at the first piece where the two differ: softplus(-margin), no vocabulary-sized product needed. The
+network has only the left terms. C is the choice between the right pronoun and its counterpart (he/she, him/her ...),
+and its rivals where it has some (itself, themselves), at the first piece where they differ: log(1 + sum exp(-margin)),
+no vocabulary-sized product needed. The
 cross-entropies are estimated on a random share of the places and never hold a places x vocabulary matrix whole.
 
 Letters as in model/network.py: B rows, T moments, N places, E embedding, V pieces.
@@ -112,13 +113,14 @@ class HiddenStates:
         ids = torch.from_numpy(batch.ids.T.copy()).to(device)  # (T, B)
         hidden, self.final_state = network.read("forward", ids, state)
         # Before place t stands the state after token t - 1; before place 0 the carried one.
-        self.before = torch.cat([state[-1][0].unsqueeze(0), hidden[-1][:-1]])  # (T, B, H)
+        top = hidden[-1].to(state[-1][0].dtype)  # whatever the precision of the reading
+        self.before = torch.cat([state[-1][0].unsqueeze(0), top[:-1]])  # (T, B, H)
         self.after: Tensor | None = None
         if "backward" in network.config.directions:
             reversed_ids = torch.from_numpy(from_the_end(batch.ids, batch.lengths).T.copy()).to(device)
             hidden, _ = network.read("backward", reversed_ids)
-            nothing = torch.zeros_like(hidden[-1][:1])
-            self.after = torch.cat([nothing, hidden[-1]])  # [k]: after reading k tokens from the end
+            top = hidden[-1].to(state[-1][0].dtype)
+            self.after = torch.cat([torch.zeros_like(top[:1]), top])  # [k]: after reading k tokens from the end
             self.lengths = torch.from_numpy(batch.lengths).to(device)
 
     def forward_at(self, places: Places) -> Tensor:
@@ -130,6 +132,11 @@ class HiddenStates:
         assert self.after is not None
         row = _index(places.row, self.after)
         return self.after[self.lengths[row] - _index(places.after, self.after), row]
+
+
+def _choice_nats(margins: Tensor) -> Tensor:
+    """(N, K) log-odds of the right one against each other one -> (N,) -log of its probability among them all."""
+    return torch.logsumexp(F.pad(-margins, (1, 0)), dim=1)
 
 
 def from_the_end(ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -162,25 +169,36 @@ class Objective:
                 both = self._cross_entropy(states, asked.both, asked.both_target, both_sides=True)
         contrast_left = contrast_both = None
         if len(asked.contrast):
-            margins_left, margins_both = self.margins(states, asked)
-            contrast_left = F.softplus(-margins_left).mean()
+            margins_left, margins_both = self._all_margins(states, asked)
+            contrast_left = _choice_nats(margins_left).mean()
             if margins_both is not None and asked.contrast_seen.any():
                 seen = _index(asked.contrast_seen, margins_both)
-                contrast_both = F.softplus(-margins_both)[seen].mean()
+                contrast_both = _choice_nats(margins_both[seen]).mean()
         return Losses(left, both, contrast_left, contrast_both)
 
     def margins(self, states: HiddenStates, asked: Asked) -> tuple[Tensor, Tensor | None]:
         """(N,) log-odds of the right pronoun against its counterpart, from the left alone and from both sides."""
+        left, both = self._all_margins(states, asked)
+        return left[:, 0], None if both is None else both[:, 0]
+
+    def _all_margins(self, states: HiddenStates, asked: Asked) -> tuple[Tensor, Tensor | None]:
+        """(N, 1 + R) log-odds of the right pronoun against its counterpart and each rival; infinite where none is."""
         forward = states.forward_at(asked.contrast)
         weights, bias = self.network.embedding.weight, self.network.output_bias
-        right, wrong = _index(asked.contrast_right, bias), _index(asked.contrast_wrong, bias)
-        direction = F.embedding(right, weights) - F.embedding(wrong, weights)  # (N, E)
+        right = _index(asked.contrast_right, bias)[:, None]  # (N, 1)
+        wrong = _index(np.column_stack([asked.contrast_wrong, asked.contrast_rivals]), bias)  # (N, 1 + R)
+        absent, wrong = wrong < 0, wrong.clamp(min=0)
+        direction = F.embedding(right, weights) - F.embedding(wrong, weights)  # (N, 1 + R, E)
         offset = bias[right] - bias[wrong]
-        left = (self.network.readout(forward) * direction).sum(dim=1) + offset
+
+        def against(r: Tensor) -> Tensor:
+            margins: Tensor = (direction @ r.unsqueeze(2)).squeeze(2) + offset
+            return margins.masked_fill(absent, torch.inf)
+
+        left = against(self.network.readout(forward))
         if states.after is None:
             return left, None
-        backward = states.backward_at(asked.contrast)
-        return left, (self.network.readout(forward, backward) * direction).sum(dim=1) + offset
+        return left, against(self.network.readout(forward, states.backward_at(asked.contrast)))
 
     def _cross_entropy(
         self, states: HiddenStates, places: Places, target: np.ndarray, *, both_sides: bool

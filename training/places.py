@@ -51,6 +51,8 @@ class Asked:
     """(N,) index of the pair."""
     contrast_answer: Indices
     """(N,) 0 where the pair's first form is right, 1 where its second."""
+    contrast_rivals: Indices
+    """(N, R) pieces that the right one is told from as well; -1 where there is none."""
     contrast_seen: NDArray[np.bool_]
     """(N,) whether enough follows for the contrast with both sides to be counted."""
 
@@ -117,17 +119,17 @@ class PlaceFinder:
 
     def _contrast(
         self, batch: Batch, after: Indices, seen: NDArray[np.bool_]
-    ) -> tuple[Places, Indices, Indices, Indices, Indices, NDArray[np.bool_]]:
+    ) -> tuple[Places, Indices, Indices, Indices, Indices, Indices, NDArray[np.bool_]]:
         width = batch.ids.shape[1] + 1
         padded = np.zeros((len(batch.ids), width), dtype=np.int64)  # a padding id ends every row
         padded[:, :-1] = batch.ids
-        positions, right, wrong, pair, answer = self.contrasts.find(padded.ravel())
+        positions, right, wrong, pair, answer, rivals = self.contrasts.find(padded.ravel())
         row, time = positions // width, positions % width
         # A word at the very end of a window that cuts its text may go on: it is not counted.
         whole = (time > 0) & ((after[row, np.minimum(time, width - 2)] < batch.lengths[row]) | batch.ended[row])
         row, time = row[whole], time[whole]
         places = Places(row, time, after[row, time])
-        return places, right[whole], wrong[whole], pair[whole], answer[whole], seen[row, time]
+        return places, right[whole], wrong[whole], pair[whole], answer[whole], rivals[whole], seen[row, time]
 
 
 def _places(mask: NDArray[np.bool_], after: Indices) -> Places:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from model.tokenizer import Tokenizer
+from training.augmentation import LANGUAGES, Augmentation
 from training.config import TrainingConfig
-from training.corpus import SourceRecord, fingerprint, read_documents, spool
+from training.corpus import Document, SourceRecord, fingerprint, read_documents, spool
 from training.errors import CheckpointError
 from training.fit_tokenizer import fit_tokenizer
 from training.options import RunOptions
@@ -19,6 +20,12 @@ from training.progress import say
 from training.pronouns import Pairs
 from training.shards import TokenShards, prepare_shards
 from training.sources import STANDARD_INPUT
+from training.stories import grammar_sha256, story_documents
+
+N_STORIES = 60_000
+"""Documents of stories, of one story or a few each."""
+STORIES_FITTED = 5_000
+"""Of these, how many the tokenizer is fitted to."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Corpus:
     tokenizer: Tokenizer
     tokens: TokenShards
     held_out: TokenShards | None
+    stories: TokenShards | None
     sources: list[SourceRecord]
     valid_sources: list[SourceRecord]
 
@@ -37,16 +45,37 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
     folder = options.run_folder
     texts = [_spooled(folder, options) if source == STANDARD_INPUT else source for source in options.corpus]
     sources = fingerprint(texts)
-    tokenizer = _tokenizer(config, pairs, texts, sources, options)
+    augmentation = Augmentation(pairs, config.rename_share, config.swap_share, config.seed)
+    has_stories = config.story_share > 0 and pairs.language in LANGUAGES
+    if not has_stories and config.story_share > 0:
+        say(f"no stories: there is no grammar for the language {pairs.language!r}")
+    if not augmentation.is_on and (config.rename_share or config.swap_share):
+        say(f"no augmentation: there are no lists of names and gendered words for the language {pairs.language!r}")
+
+    def documents() -> Iterator[Document]:
+        return augmentation.documents(read_documents(texts, options.text_field))
+
+    def fitted() -> Iterator[Document]:
+        yield from documents()
+        if has_stories:
+            yield from story_documents(STORIES_FITTED, config.seed)
+
+    tokenizer = _tokenizer(config, pairs, fitted(), sources, augmentation.identity(), options)
     say("preparing token shards")
-    tokens = prepare_shards(folder / "shards", read_documents(texts, options.text_field), tokenizer, sources)
+    tokens = prepare_shards(folder / "shards", documents(), tokenizer, sources, augmentation.identity())
     say(f"{len(tokens):,} tokens of {len(tokens.document_starts):,} documents")
+    stories = None
+    if has_stories:
+        made_with = {"stories": N_STORIES, "grammar_sha256": grammar_sha256(), "seed": config.seed}
+        texts_of_stories = story_documents(N_STORIES, config.seed)
+        stories = prepare_shards(folder / "story-shards", texts_of_stories, tokenizer, [], made_with)
+        say(f"{len(stories):,} tokens of stories")
     held_out, valid_sources = None, []
     if options.valid:
         valid_sources = fingerprint(options.valid)
-        documents = read_documents(options.valid, options.text_field)
-        held_out = prepare_shards(folder / "valid-shards", documents, tokenizer, valid_sources)
-    return Corpus(tokenizer, tokens, held_out, sources, valid_sources)
+        valid_documents = read_documents(options.valid, options.text_field)
+        held_out = prepare_shards(folder / "valid-shards", valid_documents, tokenizer, valid_sources)
+    return Corpus(tokenizer, tokens, held_out, stories, sources, valid_sources)
 
 
 def _spooled(folder: Path, options: RunOptions) -> str:
@@ -60,16 +89,23 @@ def _spooled(folder: Path, options: RunOptions) -> str:
 
 
 def _tokenizer(
-    config: TrainingConfig, pairs: Pairs, texts: Sequence[str], sources: list[SourceRecord], options: RunOptions
+    config: TrainingConfig,
+    pairs: Pairs,
+    documents: Iterable[Document],
+    sources: list[SourceRecord],
+    augmentation: dict[str, object] | None,
+    options: RunOptions,
 ) -> Tokenizer:
     """The run's tokenizer if it was fitted to the same texts with the same settings, else a new one."""
     folder = options.run_folder
     identity: dict[str, Any] = {
         "kind": config.tokenizer,
         "vocabulary": config.vocabulary,
-        "forms": list(pairs.forms),
+        "forms": _pieces_held(pairs),
         "text_field": options.text_field,
         "sources": [asdict(source) for source in sources],
+        "augmentation": augmentation,
+        "stories": config.story_share > 0,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     model, stamp = folder / "tokenizer.model", folder / "tokenizer.sha256"
@@ -81,10 +117,15 @@ def _tokenizer(
             "mean nothing with new ones. Give the same texts and settings as before, or another --out."
         )
     say(f"fitting a {config.tokenizer} tokenizer")
-    documents = read_documents(texts, options.text_field)
     paragraphs = (paragraph for document in documents for paragraph in document.paragraphs)
-    tokenizer = fit_tokenizer(paragraphs, config.tokenizer, config.vocabulary, pairs.forms)
+    tokenizer = fit_tokenizer(paragraphs, config.tokenizer, config.vocabulary, _pieces_held(pairs))
     stamp.unlink(missing_ok=True)
     model.write_bytes(tokenizer.serialized)
     stamp.write_text(digest)
     return tokenizer
+
+
+def _pieces_held(pairs: Pairs) -> list[str]:
+    """The words that are to be single pieces: every form, and what training tells it from."""
+    rivals = (rival for pair in pairs.pairs for rival in pair.rivals)
+    return list(dict.fromkeys([*pairs.forms, *rivals]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -37,6 +37,10 @@ class PronounPair:
     """Lower case; for gendered pairs the masculine form first."""
     before: Literal["noun", "pause"] | None = None
     """Where either form counts: before what opens a noun phrase, before a pause, or (None) anywhere."""
+    rivals: tuple[str, ...] = ()
+    """More words that training tells either form from; the question itself stays one of two answers."""
+    gendered: bool = True
+    """Whether the two forms differ in gender; itself/themselves differ in number."""
 
     def other(self, form: str) -> str:
         """The counterpart of one of the two forms."""
@@ -69,6 +73,11 @@ class Pairs:
     def forms(self) -> tuple[str, ...]:
         """Every form once, in the order of the pairs."""
         return tuple(dict.fromkeys(form for pair in self.pairs for form in pair.forms))
+
+    @cached_property
+    def gendered_forms(self) -> tuple[str, ...]:
+        """The forms of the gendered pairs once, in the order of the pairs."""
+        return tuple(dict.fromkeys(form for pair in self.pairs if pair.gendered for form in pair.forms))
 
     def named(self, name: str) -> PronounPair:
         """The pair of that name. Raises PairsError with the names there are."""
@@ -109,7 +118,7 @@ class Pairs:
         """What a bundle stores: plain JSON values, sorted, the same for equal pairs."""
         return {
             "language": self.language,
-            "pairs": [{"name": pair.name, "forms": list(pair.forms), "before": pair.before} for pair in self.pairs],
+            "pairs": [asdict(pair) | {"forms": list(pair.forms), "rivals": list(pair.rivals)} for pair in self.pairs],
             "pause_words": sorted(self.pause_words),
             "unclear_words": sorted(self.unclear_words),
             "unclear_endings": list(self.unclear_endings),
@@ -169,7 +178,7 @@ def _pairs(data: object) -> Pairs:
 
 def _pair(entry: object, number: int) -> PronounPair:
     place = f"pair {number}"
-    fields = _fields(entry, place, {"name", "forms"}, {"before"})
+    fields = _fields(entry, place, {"name", "forms"}, {"before", "rivals", "gendered"})
     forms = fields["forms"]
     if not isinstance(forms, list) or len(forms) != 2:
         raise PairsError(f"{place}: 'forms' must be a list of two words, got {json.dumps(forms, default=str)}.")
@@ -177,7 +186,11 @@ def _pair(entry: object, number: int) -> PronounPair:
     before = fields.get("before")
     if before not in (None, "noun", "pause"):
         raise PairsError(f"{place}: 'before' must be noun, pause or left out, got {before!r}.")
-    return PronounPair(_word(fields["name"], f"{place}, 'name'"), (first, second), before)
+    gendered = fields.get("gendered", True)
+    if not isinstance(gendered, bool):
+        raise PairsError(f"{place}: 'gendered' must be true or false, got {gendered!r}.")
+    rivals = tuple(_words(fields.get("rivals"), f"{place}, 'rivals'"))
+    return PronounPair(_word(fields["name"], f"{place}, 'name'"), (first, second), before, rivals, gendered)
 
 
 def _fields(data: object, place: str, needed: set[str], optional: set[str]) -> Mapping[str, Any]:

@@ -44,7 +44,9 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
             f"the run's folder {folder} cannot be written ({error.strerror or error}); give another --out."
         ) from error
     corpus = prepare(config, pairs, options)
-    trainer = Trainer(config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device)
+    trainer = Trainer(
+        config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device, corpus.stories
+    )
     if options.resume:
         trainer.resume()
         say(f"going on at step {trainer.n_steps}")

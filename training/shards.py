@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,9 +62,15 @@ class TokenShards:
 
 
 def prepare_shards(
-    folder: Path, documents: Iterable[Document], tokenizer: Tokenizer, sources: list[SourceRecord]
+    folder: Path,
+    documents: Iterable[Document],
+    tokenizer: Tokenizer,
+    sources: list[SourceRecord],
+    made_with: Mapping[str, Any] | None = None,
 ) -> TokenShards:
     """The shards of these documents in `folder`: those that are there if they came from the same texts, else new ones.
+
+    `made_with`: what the documents depend on beside `sources`, as JSON.
 
     Raises ShardError when they cannot be written, and when shards on disk are damaged and cannot be replaced.
     """
@@ -74,6 +80,7 @@ def prepare_shards(
         "tokenizer_kind": tokenizer.kind,
         "tokenizer_sha256": hashlib.sha256(tokenizer.serialized).hexdigest(),
         "sources": [asdict(source) for source in sources],
+        "made_with": None if made_with is None else dict(made_with),
     }
     existing = _open_if_same(folder, identity)
     if existing is not None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from model.config import NetworkConfig
-from training.config import RANGES, TrainingConfig, load_config, preset_names
+from training.config import CHOICES, RANGES, TrainingConfig, load_config, preset_names
 from training.errors import TrainingConfigError
 
-NUMBERS = [field for field in fields(TrainingConfig) if field.name not in ("cell", "direction", "tokenizer")]
+NUMBERS = [field for field in fields(TrainingConfig) if field.name not in CHOICES]
 WHOLE = [field.name for field in NUMBERS if str(field.type).startswith("int")]
 OPTIONAL = [field.name for field in NUMBERS if "None" in str(field.type)]
 
@@ -21,6 +21,8 @@ def _with(name: str, value: Any) -> TrainingConfig:
     others: dict[str, Any] = {"least_right_context": 0} if name == "bptt_steps" else {}
     if name == "least_right_context":
         others["bptt_steps"] = 65_536
+    if name == "story_share":
+        others["fragment_share"] = 0.0
     return TrainingConfig(**(others | {name: value}))
 
 

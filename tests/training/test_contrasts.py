@@ -111,7 +111,7 @@ def test_a_form_that_the_tokenizer_does_not_know_is_left_out_with_a_warning(capl
 
 def test_an_empty_stream_has_no_contrasts() -> None:
     found = ContrastTable(load_pairs(), tiny_tokenizer()).find(np.zeros(0, dtype=np.uint16))
-    assert [len(column) for column in found] == [0] * 5
+    assert [len(column) for column in found] == [0] * 6
 
 
 def test_small_integer_types_are_read_as_well() -> None:

@@ -271,7 +271,9 @@ def test_a_network_without_memory_stays_at_chance(new_trainer: NewTrainer, tmp_p
 
 
 def test_a_stream_s_state_is_carried_as_if_it_were_read_in_one_go(new_trainer: NewTrainer) -> None:
-    trainer = new_trainer(rows=2, fragment_share=0.0, learning_rate=1e-9, dropout=0.0, cell="lstm", layers=2)
+    trainer = new_trainer(
+        rows=2, fragment_share=0.0, learning_rate=1e-9, dropout=0.0, cell="lstm", layers=2, precision="float32"
+    )
     trainer.batches.load_state_dict({"position": [0, 200], "carries": [False, False], "n_batches": 0})
     for _ in range(4):
         trainer.step()

@@ -14,8 +14,11 @@ from training.pronouns import Pairs, PronounPair, load_pairs
 def test_the_default_pairs_are_english_and_ask_he_or_she_first() -> None:
     pairs = load_pairs()
     assert pairs.default.forms == ("he", "she")
-    assert [pair.name for pair in pairs.pairs] == ["he/she", "him/her", "his/her", "his/hers", "himself/herself"]
-    assert pairs.forms == ("he", "she", "him", "her", "his", "hers", "himself", "herself")
+    gendered = ["he/she", "him/her", "his/her", "his/hers", "himself/herself"]
+    assert [pair.name for pair in pairs.pairs] == [*gendered, "itself/themselves"]
+    assert [pair.name for pair in pairs.pairs if pair.gendered] == gendered
+    assert pairs.gendered_forms == ("he", "she", "him", "her", "his", "hers", "himself", "herself")
+    assert pairs.forms == (*pairs.gendered_forms, "itself", "themselves")
 
 
 def test_a_shipped_language_is_loaded_by_its_name() -> None:

@@ -1,0 +1,114 @@
+"""The persons of a story: a gender each, and how they are called at their first mention and later.
+
+A person is called by a first name, a full name, a title and surname, a noun ("the old woman"), a kinship to the
+first of the cast ("her brother"), or a role whose gender nothing but a pronoun tells ("the teacher").
+Knows names and nouns; knows nothing of what happens in a story.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from training.errors import StoryError
+from training.names import Part, draw_first_name, surnames
+from training.words import Gender
+
+OTHER: dict[Gender, Gender] = {"masculine": "feminine", "feminine": "masculine"}
+KINDS = {"name": 0.44, "full name": 0.08, "title": 0.12, "noun": 0.28, "kin": 0.08}
+"""How persons are called, with the share of each."""
+MIXED_OTHER = 0.7
+"""How often a person whose gender is `mixed` has another one than the first of the cast."""
+TITLES: dict[Gender, tuple[str, ...]] = {
+    "masculine": ("Mr.", "Mr.", "Sir"),
+    "feminine": ("Mrs.", "Miss", "Ms.", "Lady"),
+}
+
+
+@dataclass(eq=False)
+class Person:
+    """Somebody in a story."""
+
+    gender: Gender
+    kind: str
+    first: str
+    """The words at the first mention, without an article where `articles` has some."""
+    later: str
+    """The words at every later mention."""
+    articles: tuple[str, ...] = ()
+    """What may stand before `first`; before `later` it is "the"."""
+    owner: Person | None = None
+    """Of whom a person called by kinship is a relative."""
+    mentioned: bool = field(default=False)
+
+    def mention(self, random: Random) -> tuple[str, Person | None]:
+        """The words, and whose possessive stands before them; the person counts as mentioned from now on."""
+        words, articles = (self.later, ("the",)) if self.mentioned else (self.first, self.articles)
+        if self.owner is not None:
+            self.mentioned = True
+            return words, self.owner
+        if self.articles:
+            article = random.choice(articles)
+            article = "an" if article == "a" and words[0] in "aeiou" else article
+            words = f"{article} {words}"
+        self.mentioned = True
+        return words, None
+
+
+class Casting:
+    """Draws the persons of a story. `people`: a grammar's nouns, roles, kin and adjectives."""
+
+    def __init__(self, people: dict[str, Any], part: Part) -> None:
+        self.part = part
+        self.nouns: dict[Gender, list[str]] = {gender: people["nouns"][gender].split(", ") for gender in OTHER}
+        self.kin: dict[Gender, list[str]] = {gender: people["kin"][gender].split(", ") for gender in OTHER}
+        self.roles: list[str] = people["roles"].split(", ")
+        self.adjectives: list[str] = people["adjectives"].split(", ")
+
+    def cast(self, wanted: dict[str, str], random: Random) -> dict[str, Person]:
+        """Persons by letter. `wanted`: letter -> gender (any, same, other, mixed: against the first) and the kinds
+        allowed, between bars ("other | name | kin"); without kinds any but kin and role.
+
+        Raises StoryError for a word that is neither.
+        """
+        cast: dict[str, Person] = {}
+        used: set[str] = set()
+        for letter, description in wanted.items():
+            relation, *kinds = description.split(" | ")
+            first = next(iter(cast.values()), None)
+            person = self._person(random, self._gender(relation, first, random), kinds, first)
+            for _ in range(20):
+                if not used & {person.first, person.later}:
+                    break
+                person = self._person(random, person.gender, kinds, first)
+            used |= {person.first, person.later}
+            cast[letter] = person
+        return cast
+
+    def _gender(self, relation: str, first: Person | None, random: Random) -> Gender:
+        if relation == "any" or (first is None and relation == "mixed"):
+            return random.choice(("masculine", "feminine"))
+        if first is None or relation not in ("same", "other", "mixed"):
+            raise StoryError(f"a person's gender {relation!r} is unknown; expected any, or same, other or mixed.")
+        other = relation == "other" or (relation == "mixed" and random.random() < MIXED_OTHER)
+        return OTHER[first.gender] if other else first.gender
+
+    def _person(self, random: Random, gender: Gender, kinds: list[str], first: Person | None) -> Person:
+        allowed = {kind: KINDS.get(kind, 1.0) for kind in kinds or [kind for kind in KINDS if kind != "kin"]}
+        kind = random.choices(list(allowed), list(allowed.values()))[0]
+        if kind == "name":
+            name = draw_first_name(random, gender, self.part)
+            return Person(gender, kind, name, name)
+        if kind == "full name":
+            name, family = draw_first_name(random, gender, self.part), random.choice(surnames(self.part))
+            return Person(gender, kind, f"{name} {family}", random.choice((name, family)))
+        if kind == "title":
+            called = f"{random.choice(TITLES[gender])} {random.choice(surnames(self.part))}"
+            return Person(gender, kind, called, called)
+        if kind == "kin":
+            relative = random.choice(self.kin[gender])
+            return Person(gender, kind, relative, relative, owner=first)
+        noun = random.choice(self.roles if kind == "role" else self.nouns[gender])
+        described = f"{random.choice(self.adjectives)} {noun}" if random.random() < 0.3 else noun
+        return Person(gender, kind, described, random.choice((described, noun)), articles=("the", "the", "a"))

@@ -1,0 +1,264 @@
+"""Seeded synthetic stories whose right pronouns are known by construction.
+
+A grammar (`training/grammars/*.yaml`, whose head explains its form) says what stories there are; a story has a cast of
+persons with a gender each, and every pronoun in it is written by the person it stands for. One pronoun is the asked
+one. Training reads the stories as text (`story_documents`); the `tracking` suite asks them. The two grammars, and the
+names that each may draw, have nothing in common.
+
+Knows words; knows neither pieces nor networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from random import Random
+from typing import Any
+
+import yaml
+
+from training.corpus import Document
+from training.errors import StoryError
+from training.names import Part
+from training.people import Casting, Person
+from training.words import Gender
+
+PRONOUNS: dict[Gender, dict[str, str]] = {
+    "masculine": {"he": "he", "him": "him", "his": "his", "hers": "his", "himself": "himself"},
+    "feminine": {"he": "she", "him": "her", "his": "her", "hers": "hers", "himself": "herself"},
+}
+"""The four cases (and the possessive that stands alone) as a grammar writes them, by gender."""
+PAIRS = {"he": "he/she", "him": "him/her", "his": "his/her", "hers": "his/hers", "himself": "himself/herself"}
+"""The pair that each case asks."""
+
+MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
+"""Private characters that mark, while a story is written, what stands at a place: plus the person's number."""
+MARKS = re.compile("[\ue000-\ue2ff]")
+SENTENCE_START = re.compile("((?:^|[.!?][\"']? |\n)[\"']?[\ue000-\ue2ff]*[\"']?)([a-z])")
+SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
+LONGEST_EXPANSION = 10_000
+"""Slots of one story; a grammar whose rules call themselves for ever is refused there."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A person named, or a pronoun that stands for a person."""
+
+    start: int
+    """Code point of the story's text."""
+    person: int
+    """Number in the story's cast; 0 is the first of it."""
+    gender: Gender
+    is_pronoun: bool
+
+
+@dataclass(frozen=True)
+class Story:
+    """One story, its asked pronoun, and what is known of both."""
+
+    kind: str
+    """The grammar's name for this sort of story."""
+    text: str
+    """Whole, every pronoun in its place."""
+    start: int
+    """Where the asked pronoun stands in the text, code points."""
+    end: int
+    answer: str
+    """The asked pronoun, lower case."""
+    pair: str
+    """The pronoun pair that is asked, e.g. he/she."""
+    gender: Gender
+    """Of the person that the asked pronoun stands for."""
+    person: int
+    """Number of that person in the story's cast; 0 is the first of it."""
+    events: tuple[Event, ...]
+    """In the text's order, the asked pronoun itself left out."""
+
+    @property
+    def question(self) -> str:
+        """The text with a blank for the asked pronoun."""
+        return f"{self.text[: self.start]}___{self.text[self.end :]}"
+
+    @property
+    def distance_words(self) -> int:
+        """Words between the last mention (name, noun or pronoun) of the person asked about and the blank."""
+        earlier = [e.start for e in self.events if e.start < self.start and e.person == self.person]
+        return len(self.text[earlier[-1] : self.start].split()) - 1 if earlier else len(self.text[: self.start].split())
+
+    @property
+    def has_distractor(self) -> bool:
+        """Whether a person of the other gender stands nearer to the blank than the person asked about."""
+        earlier = [e for e in self.events if e.start < self.start]
+        return bool(earlier) and earlier[-1].gender != self.gender
+
+
+class Grammar:
+    """Stories and the rules that write them, from a file. `part`: whose names its persons bear."""
+
+    def __init__(self, data: dict[str, Any], part: Part, place: str) -> None:
+        """Raises StoryError, naming `place`, where a story calls a rule or a person that does not exist."""
+        self.place = place
+        self.casting = Casting(data["people"], part)
+        self.stories: list[dict[str, Any]] = data["stories"]
+        self.fillers: tuple[str, ...] = tuple(data["fillers"])
+        self.rules: dict[str, tuple[list[str], list[str]]] = {}
+        for head, productions in data["rules"].items():
+            name, *parameters = head.split()
+            self.rules[name] = (parameters, _weighted(productions))
+        self.weights = [story.get("weight", 1) for story in self.stories]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The sorts of stories, in the file's order."""
+        return tuple(dict.fromkeys(story["kind"] for story in self.stories))
+
+    def story(self, random: Random, kind: str | None = None, *, filler_words: int | None = None) -> Story:
+        """One story, of that kind or of any; `filler_words`: at least so many at each place for fillers, else drawn."""
+        chosen = [story for story in self.stories if kind in (None, story["kind"])]
+        if not chosen:
+            raise StoryError(f"{self.place}: there is no story of kind {kind!r}; there are {', '.join(self.kinds)}.")
+        story = random.choices(chosen, [entry.get("weight", 1) for entry in chosen])[0]
+        return _Telling(self, random, self.casting.cast(story["cast"], random), filler_words).tell(story)
+
+
+class _Telling:
+    """The writing of one story."""
+
+    def __init__(self, grammar: Grammar, random: Random, cast: dict[str, Person], filler_words: int | None) -> None:
+        self.grammar, self.random, self.cast, self.filler_words = grammar, random, cast, filler_words
+        self.persons = list(cast.values())
+        self.asked: list[tuple[Person, str]] = []
+        self.n_expanded = 0
+
+    def tell(self, story: dict[str, Any]) -> Story:
+        written = self._expand(self.random.choice(_weighted(story["text"])), self.cast)
+        written = re.sub(r" +", " ", written).replace(" \n", "\n").strip(" ")
+        written = SENTENCE_START.sub(lambda found: found[1] + found[2].upper(), written)
+        if len(self.asked) != 1:
+            raise StoryError(
+                f"{self.grammar.place}: a story of kind {story['kind']!r} asks {len(self.asked)} pronouns."
+            )
+        text, events, start = self._without_marks(written)
+        person, form = self.asked[0]
+        answer = PRONOUNS[person.gender][form]
+        return Story(
+            story["kind"],
+            text,
+            start,
+            start + len(answer),
+            answer,
+            PAIRS[form],
+            person.gender,
+            self.persons.index(person),
+            tuple(events),
+        )
+
+    def _without_marks(self, written: str) -> tuple[str, list[Event], int]:
+        text: list[str] = []
+        events: list[Event] = []
+        start = -1
+        for character in written:
+            mark = ord(character)
+            if not MENTION <= mark < ASKED + 0x100:
+                text.append(character)
+            elif mark >= ASKED:
+                start = len(text)
+            else:
+                number = mark & 0xFF
+                events.append(Event(len(text), number, self.persons[number].gender, mark >= PRONOUN))
+        return "".join(text), events, start
+
+    def _expand(self, production: str, people: dict[str, Person]) -> str:
+        self.n_expanded += 1
+        if self.n_expanded > LONGEST_EXPANSION:
+            raise StoryError(f"{self.grammar.place}: {production!r} expands without an end.")
+        return SLOT.sub(lambda slot: self._slot(slot, people), production)
+
+    def _slot(self, slot: re.Match[str], people: dict[str, Person]) -> str:
+        if slot["rule"] is not None:
+            return self._rule(slot["rule"], people)
+        person = people.get(slot["person"])
+        if person is None:
+            raise StoryError(f"{self.grammar.place}: {slot[0]} names nobody of {', '.join(people) or 'an empty cast'}.")
+        number = self.persons.index(person)
+        form = slot["form"]
+        if form in PRONOUNS[person.gender]:
+            if slot["asked"]:
+                self.asked.append((person, form))
+            mark = ASKED if slot["asked"] else PRONOUN
+            return chr(mark + number) + PRONOUNS[person.gender][form]
+        if form not in (None, "s"):
+            raise StoryError(f"{self.grammar.place}: {slot[0]} asks for {form!r}; expected s or {', '.join(PAIRS)}.")
+        mention, owner = person.mention(self.random)
+        if owner is not None:  # her brother
+            pronoun = chr(PRONOUN + self.persons.index(owner)) + PRONOUNS[owner.gender]["his"]
+            mention = f"{pronoun} {mention}"
+        return chr(MENTION + number) + mention + ("'s" if form else "")
+
+    def _rule(self, call: str, people: dict[str, Person]) -> str:
+        name, *arguments = call.split()
+        if name == "filler":
+            return self._fillers()
+        if name not in self.grammar.rules:
+            raise StoryError(f"{self.grammar.place}: there is no rule {name!r}.")
+        parameters, productions = self.grammar.rules[name]
+        if len(parameters) != len(arguments) or not people.keys() >= set(arguments):
+            raise StoryError(f"{self.grammar.place}: [{call}] does not fit the rule {name} {' '.join(parameters)}.")
+        bound = {parameter: people[argument] for parameter, argument in zip(parameters, arguments, strict=True)}
+        return self._expand(self.random.choice(productions), bound)
+
+    def _fillers(self) -> str:
+        """Sentences without persons: none, a few words, or up to a hundred."""
+        wanted = self.filler_words
+        if wanted is None:
+            wanted = self.random.choice((0, 0, 0, self.random.randint(1, 20), self.random.randint(20, 90)))
+        sentences: list[str] = []
+        while sum(len(sentence.split()) for sentence in sentences) < wanted:
+            sentences.append(self._expand(self.random.choice(self.grammar.fillers), {}))
+        return "".join(f" {sentence}" for sentence in sentences)
+
+
+def _weighted(productions: Any) -> list[str]:
+    """Productions as a list; one that begins with a number and `*` stands there so often."""
+    lines = [productions] if isinstance(productions, str) else productions
+    weighted: list[str] = []
+    for line in lines:
+        times, star, rest = line.partition("* ")
+        weighted += [rest] * int(times) if star and times.isdigit() else [line]
+    return weighted
+
+
+@lru_cache
+def load_grammar(name: str, part: Part) -> Grammar:
+    """A shipped grammar by its name. Raises StoryError."""
+    path = resources.files("training") / "grammars" / f"{name}.yaml"
+    return Grammar(yaml.safe_load(path.read_text(encoding="utf-8")), part, f"training/grammars/{name}.yaml")
+
+
+TRAINING_GRAMMAR = "training"
+SINGLE_SHARE = 0.35
+"""Share of the training documents that are one story alone, so that short texts from a fresh state are seen."""
+
+
+def grammar_sha256(name: str = TRAINING_GRAMMAR) -> str:
+    """Of a shipped grammar's file: what its stories depend on beside the seed."""
+    return hashlib.sha256((resources.files("training") / "grammars" / f"{name}.yaml").read_bytes()).hexdigest()
+
+
+def story_documents(n_documents: int, seed: int, longest_words: int = 100) -> Iterator[Document]:
+    """Documents for training: one story, or as many, a paragraph each, as fit into `longest_words` words."""
+    grammar = load_grammar(TRAINING_GRAMMAR, "training")
+    for number in range(n_documents):
+        random = Random(f"{seed}/story/{number}")
+        texts = [grammar.story(random).text]
+        if random.random() >= SINGLE_SHARE:
+            words = len(texts[0].split())
+            while words < longest_words:
+                texts.append(grammar.story(random).text)
+                words += len(texts[-1].split())
+            texts = texts[:-1] if words > longest_words + 20 and len(texts) > 1 else texts
+        yield Document(f"story {number}", iter(texts))
