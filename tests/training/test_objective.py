@@ -307,7 +307,6 @@ def test_a_term_switched_off_leaves_no_gradient() -> None:
     losses.weighted(0, 1).backward()
     bias = network.output_bias.grad
     assert bias is not None
-    tokenizer = tiny_tokenizer()
     asked = _asked(batch)
     pronouns = np.union1d(np.append(asked.contrast_right, asked.contrast_wrong), asked.contrast_rivals)
     pronouns = pronouns[pronouns >= 0]
