@@ -73,11 +73,18 @@ class Network(nn.Module):
         return list(layers)
 
     def initialise(self) -> None:
-        """Uniform inputs, orthogonal recurrence (Saxe et al. 2014), forget gates open at 1 (Jozefowicz et al. 2015)."""
+        """Orthogonal recurrence (Saxe et al. 2014), forget gates open at 1 (Jozefowicz et al. 2015), uniform inputs.
+
+        An LSTM's inputs are wider: its three gates stand at a half at first, so what a token writes is shown at an
+        eighth, and with narrow inputs the contrast stays at chance for hundreds of steps (docs/experiments.md).
+        """
         hidden = self.config.hidden_size
         nn.init.normal_(self.embedding.weight, std=self.config.embedding_size**-0.5)
         for name, parameter in self.stacks.named_parameters():
-            if "weight_ih" in name:
+            if "weight_ih" in name and self.config.cell == "lstm":
+                layer = name.split(".")[1]  # direction.layer.tensor
+                nn.init.normal_(parameter, std=0.5 if layer == "0" else 0.25)
+            elif "weight_ih" in name:
                 nn.init.uniform_(parameter, -math.sqrt(1 / parameter.shape[1]), math.sqrt(1 / parameter.shape[1]))
             elif "weight_hh" in name:
                 for gate in torch.split(parameter.data, hidden):

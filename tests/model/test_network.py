@@ -249,7 +249,7 @@ def test_each_gate_s_recurrent_weights_start_orthogonal(cell: str) -> None:
             np.testing.assert_allclose(gate @ gate.T, np.eye(config.hidden_size), atol=1e-5)
 
 
-@cells
+@pytest.mark.parametrize("cell", ["mlp", "rnn", "gru"])
 def test_input_weights_start_uniform_within_one_over_the_root_of_their_inputs(cell: str) -> None:
     config = NetworkConfig(
         n_layers=2, direction="causal", hidden_size=50, embedding_size=20, vocabulary_size=11, cell=cell
@@ -259,6 +259,14 @@ def test_input_weights_start_uniform_within_one_over_the_root_of_their_inputs(ce
         values = weights[f"layer{layer}.forward.input_weight"]
         assert np.abs(values).max() <= inputs**-0.5 + 1e-6
         assert values.std() == pytest.approx(inputs**-0.5 / 3**0.5, rel=0.05)
+
+
+def test_an_lstm_starts_with_wider_inputs_so_that_a_token_shows_through_its_half_open_gates() -> None:
+    config = NetworkConfig(2, "bidirectional", hidden_size=64, embedding_size=64, vocabulary_size=300)
+    weights = Network(config).weights()
+    for direction in config.directions:
+        assert weights[f"layer0.{direction}.input_weight"].std() == pytest.approx(0.5, rel=0.05)  # 16,384 draws
+        assert weights[f"layer1.{direction}.input_weight"].std() == pytest.approx(0.25, rel=0.05)
 
 
 def test_the_same_seed_gives_the_same_initial_weights() -> None:
