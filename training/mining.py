@@ -123,19 +123,19 @@ def _item(
     if form != form.lower():
         report.dropped[form.lower(), "not lower case"] += 1
         return None
-    pair = _pair_of(form, paragraph[end : end + LOOK_AHEAD_CHARACTERS], pairs)
+    pair = pair_of(form, paragraph[end : end + LOOK_AHEAD_CHARACTERS], pairs)
     if pair is None:
         report.dropped[form, "not told apart"] += 1
         return None
-    left = _cut_left(before + paragraph[:start] if before else paragraph[:start], window.left)
-    right = _cut_right(paragraph[end:] + after if after else paragraph[end:], window.right)
+    left = cut_left(before + paragraph[:start] if before else paragraph[:start], window.left)
+    right = cut_right(paragraph[end:] + after if after else paragraph[end:], window.right)
     if BLANK_IN_TEXT.search(left) or BLANK_IN_TEXT.search(right):
         report.dropped[form, "a blank in the text"] += 1
         return None
     return pair, left, right, bool(gendered.search(left) or gendered.search(right))
 
 
-def _pair_of(form: str, following: str, pairs: Pairs) -> PronounPair | None:
+def pair_of(form: str, following: str, pairs: Pairs) -> PronounPair | None:
     candidates = [pair for pair in pairs.pairs if form in pair.forms]
     if any(pair.before is None for pair in candidates):
         return next(pair for pair in candidates if pair.before is None)
@@ -143,7 +143,7 @@ def _pair_of(form: str, following: str, pairs: Pairs) -> PronounPair | None:
     return next((pair for pair in candidates if pair.before == kind), None)
 
 
-def _cut_left(text: str, n_characters: int) -> str:
+def cut_left(text: str, n_characters: int) -> str:
     """At most the last `n_characters`, beginning with a whole word."""
     if len(text) <= n_characters:
         return text
@@ -154,7 +154,7 @@ def _cut_left(text: str, n_characters: int) -> str:
     return cut[min(places) + 1 :] if places else ""
 
 
-def _cut_right(text: str, n_characters: int) -> str:
+def cut_right(text: str, n_characters: int) -> str:
     """At most the first `n_characters`, ending with a whole word."""
     if len(text) <= n_characters:
         return text

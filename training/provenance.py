@@ -7,12 +7,9 @@ the user typed.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
-import subprocess
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,12 +18,12 @@ from typing import Any
 
 import torch
 
+from training.checkout import commit, package_version, version
 from training.loop import Trainer
 from training.options import RunOptions
 from training.preparation import Corpus
 from training.sources import SourceRecord
 
-ROOT = Path(__file__).resolve().parents[1]
 MAX_LISTED_BYTES = 1 << 20
 """A longer list of texts is left out and stands in the bundle by its number and hash alone: bundle.json has a limit."""
 STARTED = "started_at"
@@ -49,7 +46,7 @@ def provenance(trainer: Trainer, corpus: Corpus, options: RunOptions) -> dict[st
         "settings": asdict(trainer.config),
         "command": _encodable(options.command),
         "code": {"version": version(), "commit": commit()},
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "versions": {"python": platform.python_version()} | {name: package_version(name) for name in PACKAGES},
         "hardware": hardware(options.device),
         "started_at": started_at(options.run_folder),
         "finished_at": _utc(datetime.now(UTC)),
@@ -101,39 +98,6 @@ def hardware(device: str) -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
     }
-
-
-def version() -> str | None:
-    """Anaphora's: as installed, else as the checkout's pyproject.toml says."""
-    installed = _version("anaphora")
-    try:
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    except (OSError, KeyError):
-        return installed
-    return installed or str(project["version"])
-
-
-def commit() -> str | None:
-    """The commit of the checkout that the program runs from, `-dirty` where it was changed; None outside of one."""
-    top = _git("rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != ROOT:  # installed into an environment inside another project's checkout
-        return None
-    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-
-
-def _git(*words: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _cpu_name() -> str | None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
-import pytest
-
-from training import provenance
 from training.provenance import MAX_LISTED_BYTES, note_start, started_at, texts
 from training.sources import SourceRecord
 
@@ -39,21 +35,3 @@ def test_the_start_of_a_run_is_noted_or_taken_from_its_tokenizer(tmp_path: Path)
     assert noted is not None
     assert noted > "2025"
     assert noted.endswith("+00:00")
-
-
-def test_the_commit_is_only_that_of_the_programs_own_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
-    subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "x"], cwd=tmp_path, check=True)
-    inside = tmp_path / "site-packages"
-    inside.mkdir()
-    monkeypatch.setattr(provenance, "ROOT", inside)
-    assert provenance.commit() is None
-    monkeypatch.setattr(provenance, "ROOT", tmp_path.resolve())
-    commit = provenance.commit()
-    assert commit is not None
-    assert len(commit) == 40
-
-
-def test_the_version_is_known_in_a_checkout() -> None:
-    assert provenance.version() is not None
