@@ -15,7 +15,7 @@ from model.blanks import BlankedText, FilledBlank
 from model.bundle import Bundle, is_bundle, moved_aside, read_bundle
 from model.cloze import ClozeRequest, ClozeResult
 from model.config import NetworkConfig
-from model.errors import ModelNotFoundError, TargetError, UnsupportedError
+from model.errors import ModelNotFoundError, RequestError, TargetError, UnsupportedError
 from model.limits import Limits
 from model.prepared import PreparedCloze, prepare
 from model.runtime import Runtime
@@ -136,11 +136,29 @@ class LanguageModel:
         sites = trace_sites(self.runtime, self.bundle.weights, ids, question.sites, request.units, rows)
         return Trace(tuple(tokens), sites)
 
-    def log_likelihood(self, texts: Sequence[str]) -> list[TextScore]:
-        """Sum of log P of all pieces after <s>, without </s>, by the forward half. Raises UnsupportedError."""
+    def log_likelihood(self, texts: Sequence[str], given: Sequence[str] | None = None) -> list[TextScore]:
+        """Sum of log P of all pieces after <s>, without </s>, by the forward half. Raises UnsupportedError.
+
+        `given`: the beginning of each text that is read and not scored; it ends where a word does. Raises RequestError
+        where it is no such beginning.
+        """
         self._need_language_model("log-likelihoods")
         encoded = [(self.tokenizer.begin_id, *self.tokenizer.encode_ids(normalised(text))) for text in texts]
-        terms = [[Term(Place(ids, place, None), ids[place]) for place in range(1, len(ids))] for ids in encoded]
+        firsts = [1] * len(texts)
+        if given is not None:
+            beginnings = [self.tokenizer.encode_ids(normalised(beginning)) for beginning in given]
+            for number, (ids, beginning) in enumerate(zip(encoded, beginnings, strict=True)):
+                firsts[number] += len(beginning)
+                if ids[1 : firsts[number]] != tuple(beginning):
+                    raise RequestError(
+                        f"the given beginning {given[number][-60:]!r} is not one of the text, or ends inside a word of "
+                        "it.",
+                        f"given[{number}]",
+                    )
+        terms = [
+            [Term(Place(ids, place, None), ids[place]) for place in range(first, len(ids))]
+            for ids, first in zip(encoded, firsts, strict=True)
+        ]
         values = score_terms(self.runtime, [term for row in terms for term in row], self.tokenizer.continues)
         scores, start = [], 0
         for text, row in zip(texts, terms, strict=True):

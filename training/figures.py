@@ -7,30 +7,28 @@ nor HTML.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from training.evaluation.metrics import Interval
-from training.evaluation.tables import ABSENT, Table, interval, number, share
+from training.evaluation.gap_suite import gap_tables
+from training.evaluation.masked_suite import masked_tables
+from training.evaluation.summary_tables import (
+    COLUMN_NAMES,
+    SUMMARY_HEADER,
+    Figures,
+    as_float,
+    count_cell,
+    in_order,
+    interval_cell,
+    summary_cells,
+    summary_table,
+)
+from training.evaluation.tables import Table, number, share
+from training.evaluation.winobias_suite import winobias_tables
+from training.evaluation.winogender_suite import winogender_tables
 
-Figures = Mapping[str, Any]
 ALL = "all"
 """The subset of a cloze report that holds every item."""
 CONTEXT_NAMES = {"left": "left only", "both": "both sides"}
-COLUMN_NAMES = {
-    "model_both": "this model, both sides",
-    "model_left": "this model, left only",
-    "cloze_both": "this model, cloze, both sides",
-    "cloze_left": "this model, cloze, left only",
-    "sentence": "this model, whole sentence",
-    "ngram_both": "n-gram, both sides",
-    "ngram_left": "n-gram, left only",
-    "ngram_cloze_both": "n-gram, cloze, both sides",
-    "ngram_cloze_left": "n-gram, cloze, left only",
-    "ngram_sentence": "n-gram, whole sentence",
-    "chance": "chance",
-}
-"""What answered, in the order in which tables show it; others follow."""
 
 
 def validation_tables(metrics: Figures) -> list[Table]:
@@ -38,7 +36,7 @@ def validation_tables(metrics: Figures) -> list[Table]:
     validation = metrics.get("validation") or {}
     pairs = validation.get("pairs") or {}
     rows = [
-        (f"{pair}, {CONTEXT_NAMES.get(context, context)}", *_summary_cells(summary), "0.500")
+        (f"{pair}, {CONTEXT_NAMES.get(context, context)}", *summary_cells(summary), "0.500")
         for pair, contexts in pairs.items()
         for context, summary in contexts.items()
     ]
@@ -46,7 +44,7 @@ def validation_tables(metrics: Figures) -> list[Table]:
     if rows:
         header = ("pair and context", *SUMMARY_HEADER, "constant answer")
         tables.append(Table("Held-out fragments at the end of training", header, tuple(rows)))
-    nats = {name: _float(value) for name, value in (validation.get("nats_per_piece") or {}).items()}
+    nats = {name: as_float(value) for name, value in (validation.get("nats_per_piece") or {}).items()}
     if known := {name: value for name, value in nats.items() if not math.isnan(value)}:
         nats_rows = [
             (CONTEXT_NAMES.get(name, name), f"{value:.3f}", f"{math.exp(min(value, 700)):.1f}")
@@ -63,6 +61,10 @@ def evaluation_tables(metrics: Figures) -> list[Table]:
         "cloze": _cloze_tables,
         "pairs": _pairs_tables,
         "perplexity": _perplexity_tables,
+        "masked": masked_tables,
+        "winobias": winobias_tables,
+        "winogender": winogender_tables,
+        "gap": gap_tables,
     }
     return [
         table
@@ -71,22 +73,6 @@ def evaluation_tables(metrics: Figures) -> list[Table]:
         for data, report in reports.items()
         for table in makers[suite](data, report.get("results") or {})
     ]
-
-
-SUMMARY_HEADER = ("items", "balanced accuracy", "95 % interval", "accuracy", "log-loss", "calibration error", "ties")
-
-
-def _summary_cells(summary: Figures) -> tuple[str, ...]:
-    """The cells under SUMMARY_HEADER."""
-    return (
-        _counted(summary),
-        share(_float(summary.get("balanced_accuracy"))),
-        _interval(summary.get("balanced_accuracy_interval")),
-        share(_float(summary.get("accuracy"))),
-        number(_float(summary.get("log_loss_nats"))),
-        share(_float(summary.get("calibration_error"))),
-        share(_float(summary.get("tie_rate"))),
-    )
 
 
 def _cloze_tables(data: str, results: Figures) -> list[Table]:
@@ -103,19 +89,9 @@ def _cloze_tables(data: str, results: Figures) -> list[Table]:
 
 
 def _headline(data: str, pair: str, subsets: Figures, counts: Mapping[str, int]) -> Table:
-    first, second = counts if len(counts) == 2 else ("the first form", "the second form")
-    rows = [
-        (
-            name,
-            *_summary_cells(column),
-            share(_float(column.get("first_accuracy"))),
-            share(_float(column.get("second_accuracy"))),
-        )
-        for name, column in _in_order(subsets.get(ALL) or {})
-    ]
-    told = ", ".join(f"{_count(n)} {form}" for form, n in counts.items())
-    header = ("who answers", *SUMMARY_HEADER, f"on {first}", f"on {second}")
-    return Table(f"{pair} cloze on {data}" + (f": {told}" if told else ""), header, tuple(rows))
+    told = ", ".join(f"{count_cell(n)} {form}" for form, n in counts.items())
+    title = f"{pair} cloze on {data}" + (f": {told}" if told else "")
+    return summary_table(title, subsets.get(ALL) or {}, list(counts))
 
 
 def _further(data: str, rows: list[tuple[str, str, Figures]]) -> Table:
@@ -124,8 +100,8 @@ def _further(data: str, rows: list[tuple[str, str, Figures]]) -> Table:
     cells = []
     for pair, subset, columns in rows:
         n_items = [column.get("n_items") for column in columns.values()]
-        accuracies = [_float((columns.get(name) or {}).get("balanced_accuracy")) for name in shown]
-        cells.append((f"{pair}, {subset}", _count(n_items[0] if n_items else None), *map(share, accuracies)))
+        accuracies = [as_float((columns.get(name) or {}).get("balanced_accuracy")) for name in shown]
+        cells.append((f"{pair}, {subset}", count_cell(n_items[0] if n_items else None), *map(share, accuracies)))
     header = ("pair and items", "items", *(COLUMN_NAMES[name] for name in shown))
     title = f"Balanced accuracy of further pairs and subsets on {data} (a constant answer: 0.500)"
     return Table(title, header, tuple(cells))
@@ -147,13 +123,13 @@ def _pairs_tables(data: str, results: Figures) -> list[Table]:
         rows = [
             (
                 name,
-                _count(column.get("n_items")),
-                share(_float(column.get("accuracy"))),
-                _interval(column.get("accuracy_interval")),
-                share(_float(column.get("tie_rate"))),
-                *(share(_float((column.get("balanced_accuracy") or {}).get(pair))) for pair in balanced),
+                count_cell(column.get("n_items")),
+                share(as_float(column.get("accuracy"))),
+                interval_cell(column.get("accuracy_interval")),
+                share(as_float(column.get("tie_rate"))),
+                *(share(as_float((column.get("balanced_accuracy") or {}).get(pair))) for pair in balanced),
             )
-            for name, column in _in_order(columns)
+            for name, column in in_order(columns)
         ]
         preference = report.get("best_fixed_preference")
         title = f"Minimal pairs, {phenomenon}, of {data}" + (f" (fixed preference: {preference})" if preference else "")
@@ -162,40 +138,27 @@ def _pairs_tables(data: str, results: Figures) -> list[Table]:
 
 
 def _perplexity_tables(data: str, results: Figures) -> list[Table]:
-    total = results.get("total") or {}
-    header = ("perplexity per token", "bits per character", "tokens", "characters", "unknown tokens")
-    row = (
-        number(_float(total.get("perplexity"))),
-        number(_float(total.get("bits_per_character"))),
-        *(_count(total.get(name)) for name in ("n_tokens", "n_characters", "n_unknown")),
+    header = (
+        "who answers",
+        "perplexity per token",
+        "per word",
+        "bits per character",
+        "tokens",
+        "words",
+        "characters",
+        "unknown tokens",
     )
-    return [Table(f"Language model, forward half, on {data}", header, (row,))]
-
-
-def _in_order(columns: Mapping[str, Figures]) -> Iterable[tuple[str, Figures]]:
-    """Name for a person and figures, this model first."""
-    order = list(COLUMN_NAMES)
-    ranked = sorted(columns, key=lambda name: order.index(name) if name in order else len(order))
-    return [(COLUMN_NAMES.get(name, name.replace("_", " ")), columns[name]) for name in ranked]
-
-
-def _float(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def _counted(summary: Figures) -> str:
-    """Number of items, and of each form's where it is known."""
-    forms = summary.get("n_of_form") or {}
-    return _count(summary.get("n_items")) + (f" ({' + '.join(_count(n) for n in forms.values())})" if forms else "")
-
-
-def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else ABSENT
-
-
-def _interval(bounds: object) -> str:
-    low, high = map(_float, bounds) if isinstance(bounds, list) and len(bounds) == 2 else (math.nan, math.nan)
-    return interval(Interval(low, high))
+    answered = {"this model": results.get("total") or {}, "n-gram, on words and marks": results.get("ngram") or {}}
+    rows = tuple(
+        (
+            name,
+            *(number(as_float(of.get(key))) for key in ("perplexity", "perplexity_per_word", "bits_per_character")),
+            *(count_cell(of.get(key)) for key in ("n_tokens", "n_words", "n_characters", "n_unknown")),
+        )
+        for name, of in answered.items()
+        if of
+    )
+    return [Table(f"Language model, forward half, on {data}", header, rows)]
 
 
 def duration(seconds: float) -> str:

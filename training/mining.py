@@ -96,7 +96,7 @@ def mine(
     tell them apart; items whose window holds a blank already. Holds a window's worth of text in memory.
     """
     report = MiningReport() if report is None else report
-    forms, gendered = _whole_words(pairs.forms), _whole_words(pairs.gendered_forms)
+    forms, gendered = whole_words(pairs.forms), whole_words(pairs.gendered_forms)
     for document in documents:
         report.n_documents += 1
         for number, (before, paragraph, after) in enumerate(_surroundings(document.paragraphs, window), 1):
@@ -136,6 +136,7 @@ def _item(
 
 
 def pair_of(form: str, following: str, pairs: Pairs) -> PronounPair | None:
+    """The pair that a form belongs to where this text follows it; None where nothing tells its pairs apart."""
     candidates = [pair for pair in pairs.pairs if form in pair.forms]
     if any(pair.before is None for pair in candidates):
         return next(pair for pair in candidates if pair.before is None)
@@ -188,7 +189,7 @@ def _surroundings(paragraphs: Iterable[str], window: Window) -> Iterator[tuple[s
         before = (before + current + "\n")[-(window.left + 1) :]
 
 
-def _whole_words(forms: Iterable[str]) -> regex.Pattern[str]:
+def whole_words(forms: Iterable[str]) -> regex.Pattern[str]:
     """Any of the words, whole, in any case; matches nothing where there is none."""
     alternatives = "|".join(regex.escape(form) for form in sorted(forms, key=len, reverse=True)) or "(?!)"
     return regex.compile(

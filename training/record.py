@@ -14,6 +14,8 @@ from model.bundle import read_bundle, write_bundle
 from training.card import with_figures
 from training.errors import EvaluationError
 
+PER_ITEM = ("documents", "probability")
+"""Parts of a report that are not carried in a bundle."""
 MAX_LISTED_TEXTS = 1_000
 """Of more texts only the number is kept."""
 
@@ -56,13 +58,23 @@ def name_of(data: list[Mapping[str, Any]]) -> str:
 def _kept(report: Mapping[str, Any]) -> dict[str, Any]:
     """What of a report is worth carrying in every copy of the bundle."""
     data = report.get("data") or []
-    results = {name: value for name, value in report["results"].items() if name != "documents"}
+    results = _without_lists(report["results"])
     return {
         "results": results,
         "data": list(data) if len(data) <= MAX_LISTED_TEXTS else [],
         "n_data": len(data),
         "ngram": (report.get("ngram") or {}).get("description"),
         "options": report.get("options"),
+        "commit": report.get("commit"),
         "versions": report.get("versions"),
         "notes": list(report.get("notes") or ()),
+    }
+
+
+def _without_lists(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The results without what grows with the data: figures of each document, probabilities of each occupation."""
+    return {
+        name: _without_lists(value) if isinstance(value, Mapping) else value
+        for name, value in results.items()
+        if name not in PER_ITEM
     }

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from model.blanks import AT_SENTENCE_START
 from model.text import NORMALISER_VERSION
 from training.corpus import SourceRecord, fingerprint, read_documents
 from training.evaluation.answers import Answers, Choices
@@ -54,15 +55,15 @@ def chance(right: Choices) -> Answers:
     return Answers(right, np.zeros(len(right)), np.full(len(right), 0.5))
 
 
-def ngram_answers(trigram: Trigram, items: Sequence[ClozeItem], context: str) -> Answers:
+def ngram_answers(trigram: Trigram, items: Sequence[ClozeItem], context: str, *, as_filled: bool = False) -> Answers:
     """The n-gram's answers from the two words left, or ("both") the product of the three trigrams that hold the
-    blank."""
-    scores = [
-        trigram.blank_scores(
-            item.left, item.right if context == "both" else None, (item.answer, item.pair.other(item.answer))
-        )
-        for item in items
-    ]
+    blank. `as_filled`: with a capital where a sentence begins, as the cloze fills it; else in lower case."""
+    scores = []
+    for item in items:
+        candidates = (item.answer, item.pair.other(item.answer))
+        if as_filled and AT_SENTENCE_START.match(item.left) is not None:
+            candidates = (candidates[0].capitalize(), candidates[1].capitalize())
+        scores.append(trigram.blank_scores(item.left, item.right if context == "both" else None, candidates))
     table = np.array(scores).reshape(-1, 2)
     margins = table[:, 0] - table[:, 1]
     return Answers(right_answers(items), margins, softmax_pair(margins))

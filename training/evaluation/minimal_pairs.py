@@ -23,6 +23,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class OnePrefix:
+    """BLiMP's one-prefix method: one beginning, and the two words that may follow it. Normalised."""
+
+    prefix: str
+    good: str
+    bad: str
+
+
+@dataclass(frozen=True)
 class MinimalPair:
     """Two sentences, normalised."""
 
@@ -31,6 +40,8 @@ class MinimalPair:
     phenomenon: str
     """The UID of its line, else the name of the file."""
     place: str
+    one_prefix: OnePrefix | None = None
+    """Where the line has its three fields."""
 
     @property
     def difference(self) -> Difference | None:
@@ -57,7 +68,7 @@ def read_pairs(lines: Iterable[tuple[str, str, str]]) -> list[MinimalPair]:
         good, bad = (_sentence(record, field, place) for field in ("sentence_good", "sentence_bad"))
         if good == bad:
             raise EvaluationError(f"{place}: the two sentences are the same: {good!r}.")
-        pairs.append(MinimalPair(good, bad, str(record.get("UID") or name), place))
+        pairs.append(MinimalPair(good, bad, str(record.get("UID") or name), place, _one_prefix(record, place)))
     if not pairs:
         raise EvaluationError("no minimal pair in the data; expected BLiMP's JSON lines.")
     return pairs
@@ -68,6 +79,24 @@ def _sentence(record: object, field: str, place: str) -> str:
     if not isinstance(sentence, str) or not normalised(sentence):
         raise EvaluationError(f"{place}: no sentence in the field {field}; expected BLiMP's JSON lines.")
     return normalised(sentence)
+
+
+def _one_prefix(record: dict[str, object], place: str) -> OnePrefix | None:
+    fields = [record.get(f"one_prefix_{name}") for name in ("prefix", "word_good", "word_bad")]
+    if all(field is None for field in fields):
+        return None
+    if not all(isinstance(field, str) for field in fields):
+        raise EvaluationError(
+            f"{place}: one_prefix_prefix, one_prefix_word_good and one_prefix_word_bad must be texts, all "
+            "three or none."
+        )
+    prefix, good, bad = (normalised(str(field)) for field in fields)
+    if not good or not bad or good == bad or BLANK_IN_TEXT.search(" ".join((prefix, good, bad))):
+        raise EvaluationError(
+            f"{place}: the words after the one prefix are {good!r} and {bad!r}; expected two different words, and no "
+            "blank."
+        )
+    return OnePrefix(prefix, good, bad)
 
 
 def _n_common(first: str, second: str) -> int:

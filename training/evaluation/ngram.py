@@ -96,6 +96,28 @@ class Trigram:
         np.add.at(sums, owners, nats)
         return sums
 
+    def log_likelihood_after(self, before: str, text: str) -> float:
+        """Nats of the words of `text`, which goes on after `before`; no end of a text is counted."""
+        ids = [*[BEGIN, BEGIN, *self.encode(before)][-2:], *self.encode(text)]
+        rows = np.array(list(zip(ids, ids[1:], ids[2:], strict=False)), dtype=np.int64).reshape(-1, 3)
+        return float(np.log(self.probabilities(rows)).sum())
+
+    def choices(self, words: Sequence[str]) -> tuple[list[str], Keys]:
+        """Those of the words that it knows, each once, with their ids."""
+        known = [word for word in dict.fromkeys(words) if word in self._ids]
+        return known, np.array([self._ids[word] for word in known], dtype=np.int64)
+
+    def choice_scores(self, left: str, right: str | None, ids: Keys) -> Floats:
+        """`blank_scores` of many words at once, by their ids (n,) from `choices`. Returns (n,) nats."""
+        before = [BEGIN, BEGIN, *self.encode(left)][-2:]
+        after = [] if right is None else [*self.encode(right), END][:2]
+        n = len(ids)
+        columns = [*(np.full(n, i) for i in before), ids, *(np.full(n, i) for i in after)]
+        scores: Floats = np.zeros(n)
+        for first in range(1 + len(after)):
+            scores += np.log(self.probabilities(np.stack(columns[first : first + 3], axis=1)))
+        return scores
+
     def blank_scores(self, left: str, right: str | None, candidates: Sequence[str]) -> Floats:
         """Log of P(candidate | two words left) and, with `right`, of the two trigrams after it that hold it too.
 

@@ -1,7 +1,9 @@
 """Minimal pairs: of two sentences that differ in little, is the good one more probable?
 
-BLiMP's (Warstadt et al. 2020) and others'. Two forms: the whole sentence, by the forward half (sum of log P of all
-pieces after `<s>`, no `</s>`), and the cloze, where the one word that differs is the blank. See `minimal_pairs.py`.
+BLiMP's (Warstadt et al. 2020) and others'. Three forms: the whole sentence, by the forward half (sum of log P of all
+pieces after `<s>`, no `</s>`); the cloze, where the one word that differs is the blank; and BLiMP's one-prefix method,
+where the line has its fields: which of two words is more probable after one prefix, by the forward half. See
+`minimal_pairs.py`.
 """
 
 from __future__ import annotations
@@ -66,6 +68,8 @@ class PairsResults:
     columns: dict[str, dict[str, Column]]
     n_without_cloze: dict[str, int]
     """By phenomenon, pairs of which more than one word differs."""
+    n_without_one_prefix: dict[str, int]
+    """By phenomenon, pairs whose line lacks the fields of the one-prefix method."""
     n_of_form: dict[str, dict[str, dict[str, int]]]
     """By phenomenon, pronoun pair and right form: the items behind `Column.balanced`."""
     preferences: dict[str, str]
@@ -77,6 +81,7 @@ class PairsResults:
             name: {
                 "columns": {column: figures.to_json() for column, figures in columns.items()},
                 "n_without_cloze": self.n_without_cloze[name],
+                "n_without_one_prefix": self.n_without_one_prefix[name],
                 "n_of_form": self.n_of_form[name],
                 "best_fixed_preference": self.preferences.get(name),
             }
@@ -120,6 +125,9 @@ def evaluate_pairs(
     margins: dict[str, Floats] = {}  # (n_pairs,), NaN where the form does not exist
     for context in CONTEXTS:
         margins[f"cloze_{context}"] = _cloze_margins(language_model, minimal_pairs, differences, context)
+    with_prefix = any(pair.one_prefix is not None for pair in minimal_pairs)
+    if with_prefix:
+        margins["one_prefix"] = _one_prefix_margins(language_model, minimal_pairs)
     if with_sentences:
         margins["sentence"] = _sentence_margins(language_model, minimal_pairs)
     margins["chance"] = np.zeros(len(minimal_pairs))
@@ -128,6 +136,8 @@ def evaluate_pairs(
             margins[f"ngram_cloze_{context}"] = np.array(
                 [_ngram_margin(trigram, difference, context) for difference in differences]
             )
+        if with_prefix:
+            margins["ngram_one_prefix"] = np.array([_ngram_prefix_margin(trigram, pair) for pair in minimal_pairs])
         scores = trigram.log_likelihoods([text for pair in minimal_pairs for text in (pair.good, pair.bad)]).reshape(
             -1, 2
         )
@@ -142,7 +152,7 @@ def _results(
     pairs: Pairs,
 ) -> PairsResults:
     columns: dict[str, dict[str, Column]] = {}
-    n_without_cloze, preferences = {}, {}
+    n_without_cloze, n_without_one_prefix, preferences = {}, {}, {}
     n_of_form: dict[str, dict[str, dict[str, int]]] = {}
     for name in dict.fromkeys(pair.phenomenon for pair in minimal_pairs):
         which = np.array([pair.phenomenon == name for pair in minimal_pairs])
@@ -159,12 +169,13 @@ def _results(
                 [np.nan if word is None else float(ranking.index(word[1]) - ranking.index(word[0])) for word in words]
             )
         n_without_cloze[name] = sum(word is None for word in words)
+        n_without_one_prefix[name] = sum(pair.one_prefix is None for pair in minimal_pairs if pair.phenomenon == name)
         right = {pair.name: [_answer(word, pair.forms) for word in words] for pair in pairs.pairs}
         right = {pair: answers for pair, answers in right.items() if {0, 1} <= set(answers)}
         forms = {pair.name: pair.forms for pair in pairs.pairs}
         n_of_form[name] = {pair: {forms[pair][k]: answers.count(k) for k in (0, 1)} for pair, answers in right.items()}
         columns[name] = {column: _column(values, right) for column, values in here.items()}
-    return PairsResults(columns, n_without_cloze, n_of_form, preferences)
+    return PairsResults(columns, n_without_cloze, n_without_one_prefix, n_of_form, preferences)
 
 
 def best_preference(words: Sequence[tuple[str, str]]) -> list[str]:
@@ -203,32 +214,61 @@ def _answer(words: tuple[str, str] | None, forms: tuple[str, str]) -> int | None
     return forms.index(words[0]) if words is not None and set(words) == set(forms) else None
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """Two words for a blank."""
+
+    text: str
+    good: str
+    bad: str
+
+
 def _cloze_margins(
     language_model: AnswersCloze,
     minimal_pairs: Sequence[MinimalPair],
     differences: Sequence[Difference | None],
     context: str,
 ) -> Floats:
+    choices = [d if d is None else _Choice(d.before + BLANK + d.after, d.good, d.bad) for d in differences]
+    return _choice_margins(language_model, minimal_pairs, choices, context, f"cloze, {context}")
+
+
+def _one_prefix_margins(language_model: AnswersCloze, minimal_pairs: Sequence[MinimalPair]) -> Floats:
+    """log P(word | prefix), the end of a word of several pieces counted: the cloze with nothing after the blank."""
+    choices = [
+        None if (p := pair.one_prefix) is None else _Choice(f"{p.prefix} {BLANK}".strip(), p.good, p.bad)
+        for pair in minimal_pairs
+    ]
+    return _choice_margins(language_model, minimal_pairs, choices, "left", "one prefix")
+
+
+def _choice_margins(
+    language_model: AnswersCloze,
+    minimal_pairs: Sequence[MinimalPair],
+    choices: Sequence[_Choice | None],
+    context: str,
+    told: str,
+) -> Floats:
+    """(n,) score(good) - score(bad), NaN where there is no choice. `told`: what the progress is called."""
     margins = np.full(len(minimal_pairs), np.nan)
     groups: dict[tuple[str, ...], list[int]] = {}  # one call asks the same words of all its texts
-    for index, difference in enumerate(differences):
-        if difference is not None:
-            groups.setdefault(tuple(sorted((difference.good, difference.bad))), []).append(index)
-    with tqdm(total=sum(map(len, groups.values())), desc=f"cloze, {context}", unit=" items", disable=None) as bar:
+    for index, choice in enumerate(choices):
+        if choice is not None:
+            groups.setdefault(tuple(sorted((choice.good, choice.bad))), []).append(index)
+    with tqdm(total=sum(map(len, groups.values())), desc=told, unit=" items", disable=None) as bar:
         for targets, members in groups.items():
             for start in range(0, len(members), BATCH_SIZE):
                 batch = members[start : start + BATCH_SIZE]
-                chosen = [difference for index in batch if (difference := differences[index]) is not None]
-                texts = [difference.before + BLANK + difference.after for difference in chosen]
+                chosen = [choice for index in batch if (choice := choices[index]) is not None]
                 try:
-                    results = language_model.cloze_batch(texts, list(targets), context=context)
+                    results = language_model.cloze_batch([c.text for c in chosen], list(targets), context=context)
                 except RequestError as error:
                     raise EvaluationError(f"{minimal_pairs[batch[0]].place} and the following: {error}") from error
-                for index, difference, result in zip(batch, chosen, results, strict=True):
+                for index, choice, result in zip(batch, chosen, results, strict=True):
                     scores = {
                         prediction.target: prediction.log_probability for prediction in result.blanks[0].predictions
                     }
-                    margins[index] = scores[difference.good] - scores[difference.bad]
+                    margins[index] = scores[choice.good] - scores[choice.bad]
                 bar.update(len(batch))
     return margins
 
@@ -254,3 +294,10 @@ def _ngram_margin(trigram: Trigram, difference: Difference | None, context: str)
     after = difference.after if context == "both" else None
     scores = trigram.blank_scores(difference.before, after, (difference.good, difference.bad))
     return float(scores[0] - scores[1])
+
+
+def _ngram_prefix_margin(trigram: Trigram, pair: MinimalPair) -> float:
+    if (found := pair.one_prefix) is None:
+        return float("nan")
+    good, bad = (trigram.log_likelihood_after(found.prefix, word) for word in (found.good, found.bad))
+    return good - bad

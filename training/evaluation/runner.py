@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from model.text import NORMALISER_VERSION
+from training.checkout import commit
 from training.errors import EvaluationError
 from training.evaluation import baselines, suites
 from training.evaluation.suites import Evaluation, Results
@@ -45,7 +46,7 @@ class Options:
     limit: int | None = None
     """Fewer items, see Evaluation.limit."""
     seed: int = 0
-    """Of the sample that `limit` draws."""
+    """Of the sample that `limit` draws, of the bootstrap and of random answers."""
     ngram: bool = True
     """Whether the n-gram baseline is wanted."""
     ngram_data: tuple[Path, ...] = ()
@@ -103,6 +104,7 @@ def evaluate(language_model: Any, suite: str, data: Sequence[Path], options: Opt
         else Pairs.from_json(metadata["pronouns"], "the bundle's pairs")
     )
     chosen = tuple(pairs.named(name) for name in dict.fromkeys(options.pair_names)) or pairs.pairs
+    data = suites.data_files(suite, data)
     records = fingerprint(data)
     fitted, notes = _ngram(suite, metadata["provenance"], data, options)
     if fitted is not None and (shared := {r.sha256 for r in records} & {r.sha256 for r in fitted.sources}):
@@ -133,6 +135,7 @@ def evaluate(language_model: Any, suite: str, data: Sequence[Path], options: Opt
             "limit": options.limit,
             "seed": options.seed,
         },
+        "commit": commit(),
         "versions": _versions(),
     }
     return Report(suite, run(evaluation), context, tuple(notes))
@@ -190,7 +193,8 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         nargs="+",
         metavar="PATH",
-        help="texts (cloze, perplexity) or BLiMP's .jsonl (pairs); - is standard input",
+        help="texts (cloze, perplexity, masked), BLiMP's .jsonl (pairs), or the files or folder of winobias, winogender or "
+        "gap; - is standard input",
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the report there too")
     parser.add_argument(
@@ -204,16 +208,17 @@ def parser() -> argparse.ArgumentParser:
         "--limit",
         type=int,
         metavar="N",
-        help="at most N items a pair (cloze, sampled), lines a file (pairs), documents (perplexity)",
+        help="at most N items a pair (cloze, sampled), words (masked, sampled; default 1000), lines a file (pairs, "
+        "winobias, gap), occupations and sentences (winogender), documents (perplexity)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the sample that --limit draws (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of samples, the bootstrap and random answers (default 0)")
     parser.add_argument(
         "--text-field",
         default="text",
         metavar="NAME",
         help="field of JSON lines and parquet that holds the text (default text)",
     )
-    cloze = parser.add_argument_group("cloze")
+    cloze = parser.add_argument_group("cloze, masked, gap: the window; pairs of pronouns")
     cloze.add_argument(
         "--left",
         type=int,
@@ -229,7 +234,9 @@ def parser() -> argparse.ArgumentParser:
         help=f"most characters after the blank (default {RIGHT_CHARACTERS})",
     )
     cloze.add_argument(
-        "--whole-document", action="store_true", help="let the window run on over the ends of paragraphs"
+        "--whole-document",
+        action="store_true",
+        help="let the window run on over the ends of paragraphs (cloze), show the whole text (gap)",
     )
     cloze.add_argument(
         "--pair",

@@ -12,23 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from model.tokenizer import MARK
 from training.corpus import read_documents
 from training.errors import EvaluationError
-from training.evaluation.cloze_suite import evaluate_cloze
+from training.evaluation import gap, winobias, winogender
+from training.evaluation.benchmark_files import benchmark_files
+from training.evaluation.cloze_suite import CONTEXTS, evaluate_cloze
+from training.evaluation.gap_suite import evaluate_gap
+from training.evaluation.masked_suite import evaluate_masked
 from training.evaluation.minimal_pairs import read_pairs
 from training.evaluation.ngram import Trigram
 from training.evaluation.pairs_suite import evaluate_pairs
 from training.evaluation.perplexity_suite import evaluate_perplexity
 from training.evaluation.tables import Table
+from training.evaluation.winobias_suite import evaluate_winobias
+from training.evaluation.winogender_suite import evaluate_winogender
 from training.mining import Window
 from training.pronouns import Pairs, PronounPair
 from training.sources import JSON_LINES_SUFFIXES, source_files
 
 PLANNED = {
     "tracking": "stories whose subject changes, with the right pronoun known by construction",
-    "winobias": "WinoBias's stereotyped occupations",
-    "winogender": "Winogender's occupations",
-    "gap": "GAP's ambiguous pronouns",
 }
 
 
@@ -58,7 +62,8 @@ class Evaluation:
     """Whether the bundle was trained with the language-model objective."""
     text_field: str = "text"
     limit: int | None = None
-    """Cloze: most items a pair, sampled; pairs: the first ones of each file; perplexity: the first documents."""
+    """Cloze: most items a pair, sampled; pairs, winobias, gap: the first ones of each file; winogender: the first
+    occupations and sentences; masked: the words, sampled; perplexity: the first documents."""
     seed: int = 0
 
 
@@ -96,12 +101,91 @@ def perplexity(evaluation: Evaluation) -> Results:
             "Use --suite cloze, or train with a language_model_weight above 0."
         )
     documents = read_documents(evaluation.data, evaluation.text_field)
-    return evaluate_perplexity(evaluation.language_model, documents, evaluation.limit)
+    return evaluate_perplexity(evaluation.language_model, documents, evaluation.limit, evaluation.trigram)
 
 
-SUITES: dict[str, Callable[[Evaluation], Results]] = {"cloze": cloze, "pairs": pairs, "perplexity": perplexity}
-NGRAM_SUITES = ("cloze", "pairs")
+def masked(evaluation: Evaluation) -> Results:
+    """Any word of a text among the five likeliest."""
+    bundle = evaluation.language_model.bundle
+    if not evaluation.has_language_model or bundle.tokenizer.kind == "character":
+        lack = "the language-model objective" if not evaluation.has_language_model else "whole words as pieces"
+        raise EvaluationError(f"this bundle has no {lack}, so it cannot name words; use --suite cloze or perplexity.")
+    if evaluation.window.whole_document:
+        raise EvaluationError("--whole-document is not built for the suite masked; its window ends with the paragraph.")
+    bidirectional = bundle.network.direction == "bidirectional"
+    tokenizer = bundle.tokenizer
+    return evaluate_masked(
+        evaluation.language_model,
+        [tokenizer.pieces[piece].removeprefix(MARK) for piece in tokenizer.whole_words(True)],
+        CONTEXTS if bidirectional else ("left",),  # with both sides a causal one would read the text for every piece
+        read_documents(evaluation.data, evaluation.text_field),
+        evaluation.window,
+        evaluation.trigram,
+        evaluation.limit,
+        evaluation.seed,
+    )
+
+
+def winobias_suite(evaluation: Evaluation) -> Results:
+    """WinoBias as a cloze, as written and with persons."""
+    return evaluate_winobias(
+        evaluation.language_model,
+        evaluation.data,
+        evaluation.pairs,
+        evaluation.trigram,
+        evaluation.limit,
+        evaluation.seed,
+    )
+
+
+def winogender_suite(evaluation: Evaluation) -> Results:
+    """Winogender's occupations in our templates, and its sentences."""
+    return evaluate_winogender(
+        evaluation.language_model, evaluation.data, evaluation.pairs, evaluation.trigram, evaluation.limit
+    )
+
+
+def gap_suite(evaluation: Evaluation) -> Results:
+    """GAP as a cloze, and its protocol."""
+    return evaluate_gap(
+        evaluation.language_model,
+        evaluation.data,
+        evaluation.pairs,
+        evaluation.window,
+        evaluation.trigram,
+        evaluation.has_language_model,
+        evaluation.limit,
+        evaluation.seed,
+    )
+
+
+SUITES: dict[str, Callable[[Evaluation], Results]] = {
+    "cloze": cloze,
+    "pairs": pairs,
+    "perplexity": perplexity,
+    "masked": masked,
+    "winobias": winobias_suite,
+    "winogender": winogender_suite,
+    "gap": gap_suite,
+}
+NGRAM_SUITES = tuple(SUITES)
 """Suites with an n-gram column."""
+FILE_KINDS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "winobias": (lambda name: winobias.FILE_NAME.fullmatch(name) is not None, winobias.EXPECTED),
+    "winogender": (lambda name: name.endswith(".tsv"), winogender.EXPECTED),
+    "gap": (lambda name: name.endswith(".tsv"), gap.EXPECTED),
+}
+"""Suites with files of their own format: which of a folder's files they read, and what is expected there."""
+
+
+def data_files(suite: str, data: Sequence[Path]) -> list[Path]:
+    """What a suite reads of the data: of a folder the files of the suite's format, where it has one.
+
+    Raises CorpusError for a path that does not exist, EvaluationError for a folder without such a file.
+    """
+    if suite not in FILE_KINDS:
+        return list(data)
+    return benchmark_files(data, *FILE_KINDS[suite])
 
 
 def suite_named(name: str) -> Callable[[Evaluation], Results]:
