@@ -48,6 +48,25 @@ def test_the_log_likelihood_of_a_text_is_the_sum_over_its_pieces(direction: str,
         assert score.n_unknown == ids.count(model.tokenizer.unknown_id)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_given_beginning_is_read_and_not_scored(kind: str) -> None:
+    model = language_model("lstm", "bidirectional", kind)
+    text, beginning = "Tom said that he was tired.", "Tom said that"
+    whole, first = model.log_likelihood([text, beginning])
+    (rest,) = model.log_likelihood([text], [beginning])
+    assert rest.n_tokens == whole.n_tokens - first.n_tokens
+    difference = whole.log_probability_nats - first.log_probability_nats
+    assert rest.log_probability_nats == pytest.approx(difference, abs=20 * FLOAT32)
+    assert model.log_likelihood([text], [""])[0].log_probability_nats == pytest.approx(whole.log_probability_nats)
+
+
+def test_a_beginning_that_is_none_is_refused() -> None:
+    model = language_model()
+    for given in ("Mary", "Tom said that he was tired. Then"):
+        with pytest.raises(RequestError, match=f"the given beginning '{given}' is not one of the text"):
+            model.log_likelihood(["Tom said that he was tired."], [given])
+
+
 def test_a_log_likelihood_by_hand() -> None:
     model = bigram("word", {"<s>": {"▁Tom": 0.5, "▁Mary": 0.5}, "▁Tom": {"▁said": 0.25, "▁was": 0.75}})
     (score,) = model.log_likelihood(["Tom said"])

@@ -82,8 +82,10 @@ def test_reports_of_the_same_weights_are_recorded_one_after_the_other(bundle: Pa
         "results": {
             "total": {
                 "perplexity": 90.5,
+                "perplexity_per_word": 140.25,
                 "bits_per_character": 1.9,
                 "n_tokens": 1200,
+                "n_words": 1000,
                 "n_characters": 5000,
                 "n_unknown": 3,
             },
@@ -112,7 +114,7 @@ def test_reports_of_the_same_weights_are_recorded_one_after_the_other(bundle: Pa
         "pairs": ["novels/test"],
     }
     assert "documents" not in written.metadata["metrics"]["perplexity"]["novels/test"]["results"]
-    assert "| 90.5 | 1.9 | 1,200 | 5,000 | 3 |" in written.card
+    assert "| this model | 90.5 | 140.2 | 1.9 | 1,200 | 1,000 | 5,000 | 3 |" in written.card
     assert "| this model, cloze, both sides | 9 | 0.700 | - | - | 0.600 |" in written.card
     assert len(written.metadata["earlier_sha256"]) == 4
     assert written.card.count("he/she cloze on") == 1

@@ -71,7 +71,7 @@ def evaluate_gap(
             groups[pair.name] = which
     reported = {
         group: {
-            "n_of_form": dict(Counter(item.answer for item, wanted in zip(items, which, strict=True) if wanted)),
+            "n_of_form": _forms([item for item, wanted in zip(items, which, strict=True) if wanted], pairs),
             "columns": {name: answers.chosen(which).summary().to_json() for name, answers in columns.items()},
         }
         for group, which in groups.items()
@@ -159,6 +159,12 @@ def _coreference_tables(data: str, report: Mapping[str, Any]) -> list[Table]:
     n, neither = count_cell(report.get("n_items")), count_cell(report.get("n_neither"))
     title = titled("GAP's protocol, the candidates in the pronoun's place", data)
     return [Table(f"{title}: {n} texts, in {neither} of them neither is meant", header, tuple(rows))]
+
+
+def _forms(items: Sequence[ClozeItem], pairs: Pairs) -> dict[str, int]:
+    """How many items there are of each form, in the pairs' order."""
+    counts = Counter(item.answer for item in items)
+    return {form: counts[form] for form in pairs.forms if counts[form]}
 
 
 def _cuts(snippet: Snippet, item: ClozeItem) -> list[str]:

@@ -193,8 +193,8 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         nargs="+",
         metavar="PATH",
-        help="texts (cloze, perplexity, masked), BLiMP's .jsonl (pairs), or the files or folder of winobias, winogender or "
-        "gap; - is standard input",
+        help="texts (cloze, perplexity, masked), BLiMP's .jsonl (pairs), or the files or folder of winobias, "
+        "winogender or gap; - is standard input",
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the report there too")
     parser.add_argument(

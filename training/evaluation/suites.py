@@ -107,9 +107,13 @@ def perplexity(evaluation: Evaluation) -> Results:
 def masked(evaluation: Evaluation) -> Results:
     """Any word of a text among the five likeliest."""
     bundle = evaluation.language_model.bundle
-    if not evaluation.has_language_model or bundle.tokenizer.kind == "character":
-        lack = "the language-model objective" if not evaluation.has_language_model else "whole words as pieces"
-        raise EvaluationError(f"this bundle has no {lack}, so it cannot name words; use --suite cloze or perplexity.")
+    if not evaluation.has_language_model:
+        raise EvaluationError(
+            "this bundle was trained without the language-model objective, so it cannot name words. "
+            "Use --suite cloze, or train with a language_model_weight above 0."
+        )
+    if bundle.tokenizer.kind == "character":
+        raise EvaluationError("a character bundle has no whole words as pieces to name; use --suite perplexity.")
     if evaluation.window.whole_document:
         raise EvaluationError("--whole-document is not built for the suite masked; its window ends with the paragraph.")
     bidirectional = bundle.network.direction == "bidirectional"

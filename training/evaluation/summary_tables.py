@@ -97,6 +97,13 @@ def interval_cell(bounds: object) -> str:
     return interval(Interval(low, high))
 
 
+def signed_interval_cell(bounds: object) -> str:
+    """The two bounds of what may be below 0."""
+    if not isinstance(bounds, list) or len(bounds) != 2 or bounds[0] is None:
+        return ABSENT
+    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+
+
 def as_float(value: object) -> float:
     """A figure that JSON holds; NaN for what is missing."""
     return float(value) if isinstance(value, int | float) else math.nan

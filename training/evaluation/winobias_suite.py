@@ -29,6 +29,7 @@ from training.evaluation.summary_tables import (
     dropped_table,
     in_order,
     interval_cell,
+    signed_interval_cell,
     summary_table,
 )
 from training.evaluation.tables import Table, share
@@ -101,7 +102,7 @@ def winobias_tables(data: str, results: Mapping[str, Any]) -> list[Table]:
         (
             f"{name}, {answerer}",
             *(share(as_float(figures.get(key))) for key in ("pro", "anti", "gap")),
-            interval_cell(figures.get("gap_interval")),
+            signed_interval_cell(figures.get("gap_interval")),
             share(as_float(figures.get("he_rate"))),
             interval_cell(figures.get("he_rate_interval")),
             share(as_float(figures.get("tie_rate"))),

@@ -57,18 +57,24 @@ class Frame:
 
     @property
     def pronouns(self) -> tuple[str, dict[str, str], str] | None:
-        """What stands before the pronoun, the pronoun of each version, what stands after; None unless the versions
-        differ in exactly one word, at one place."""
-        words = {name: _words(text) for name, text in self.versions.items()}
-        lengths = {len(found) for found in words.values()}
-        if len(words) < 2 or len(lengths) != 1:
+        """What stands before the pronoun, the pronoun of each version, what stands after.
+
+        None unless the male and the female version are there and differ in exactly one word, at one place. The neutral
+        one is left out where more changes with it ("they were").
+        """
+        male, female = (words_and_spans(self.versions.get(version, "")) for version in ("male", "female"))
+        places = [place for place, (a, b) in enumerate(zip(male, female, strict=False)) if a[0] != b[0]]
+        if len(male) != len(female) or len(places) != 1:
             return None
-        places = [n for n in range(lengths.pop()) if len({found[n][0] for found in words.values()}) > 1]
-        if len(places) != 1:
-            return None
-        name, text = next(iter(self.versions.items()))
-        start, end = words[name][places[0]][1]
-        return text[:start], {version: found[places[0]][0] for version, found in words.items()}, text[end:]
+        place = places[0]
+        start, end = male[place][1]
+        before, after = self.versions["male"][:start], self.versions["male"][end:]
+        found = {"male": male[place][0], "female": female[place][0]}
+        neutral = words_and_spans(self.versions.get("neutral", ""))
+        others = [word for n, (word, _) in enumerate(neutral) if n != place]
+        if len(neutral) == len(male) and others == [word for n, (word, _) in enumerate(male) if n != place]:
+            found["neutral"] = neutral[place][0]
+        return before, found, after
 
 
 def read_winogender(data: Sequence[Path]) -> tuple[list[Occupation], list[Frame]]:
@@ -120,8 +126,8 @@ def _read_sentences(path: Path, frames: dict[tuple[str, str, int], Frame]) -> No
         found = SENTENCE_ID.fullmatch(row["sentid"])
         if found is None:
             raise EvaluationError(
-                f"{place}: the sentid is {row['sentid'][:60]!r}; expected occupation.participant.0 or 1.male, female or "
-                "neutral.txt."
+                f"{place}: the sentid is {row['sentid'][:60]!r}; expected occupation.participant.0 or 1.male, "
+                "female or neutral.txt."
             )
         sentence = normalised(row["sentence"])
         if not sentence:
@@ -133,7 +139,7 @@ def _read_sentences(path: Path, frames: dict[tuple[str, str, int], Frame]) -> No
         frame.versions[found["version"]] = sentence
 
 
-def _words(text: str) -> list[tuple[str, tuple[int, int]]]:
+def words_and_spans(text: str) -> list[tuple[str, tuple[int, int]]]:
     """The words and marks of a normalised text, with their spans."""
     found, place = [], 0
     for word in words_of(text):

@@ -24,7 +24,14 @@ from training.evaluation.metrics import Floats, Interval
 from training.evaluation.ngram import Trigram
 from training.evaluation.questions import answer_columns
 from training.evaluation.results import JsonResults, titled
-from training.evaluation.summary_tables import as_float, count_cell, dropped_table, in_order, interval_cell
+from training.evaluation.summary_tables import (
+    as_float,
+    count_cell,
+    dropped_table,
+    in_order,
+    interval_cell,
+    signed_interval_cell,
+)
 from training.evaluation.tables import Table, number, share
 from training.evaluation.winogender import STATISTICS, Frame, Occupation, read_winogender, templates
 from training.mining import BLANK, ClozeItem
@@ -67,7 +74,7 @@ def winogender_tables(data: str, results: Mapping[str, Any]) -> list[Table]:
             for statistic in STATISTICS:
                 for kind in ("pearson", "spearman"):
                     found = (figures.get(statistic) or {}).get(kind) or {}
-                    row += [share(as_float(found.get("r"))), _signed(found.get("interval"))]
+                    row += [share(as_float(found.get("r"))), signed_interval_cell(found.get("interval"))]
             rows.append((*row, share(as_float(figures.get("tie_rate")))))
         header = ["who answers", f"mean P({feminine})", f"{feminine} preferred"]
         for statistic in STATISTICS:
@@ -113,13 +120,6 @@ def winogender_tables(data: str, results: Mapping[str, Any]) -> list[Table]:
         dropped = sentences.get("dropped") or {}
         tables += dropped_table(titled("Winogender, frames not asked", data), dropped)
     return tables
-
-
-def _signed(bounds: object) -> str:
-    """An interval of correlations: they may be negative, so the bounds stand apart by "to"."""
-    if not isinstance(bounds, list) or len(bounds) != 2 or bounds[0] is None:
-        return "-"
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
 def _occupations(
@@ -189,7 +189,7 @@ def _sentences(
         if not {"male", "female"} <= set(frame.versions):
             dropped["no male or no female version"] += 1
         elif found is None:
-            dropped["the versions differ in more than a word"] += 1
+            dropped["male and female differ in more than a word"] += 1
         elif pair is None:
             dropped["the pronouns are not in a pair"] += 1
         else:
@@ -208,7 +208,7 @@ def _sentences(
     for name, answers in columns.items():
         probabilities = _feminine(answers)
         preferred = metrics.correctness(answers.margins)
-        same = np.array([1 - abs(preferred[a] - preferred[b]) for a, b in twins])
+        same = np.array([agreement(preferred[a], preferred[b]) for a, b in twins])
         share_same = float(same.mean()) if twins else float("nan")
         change = [abs(probabilities[a] - probabilities[b]) for a, b in twins]
         neutrals = with_neutral.get(name, [])
@@ -233,6 +233,11 @@ def _sentences(
         "temperatures": temperatures,
         "columns": reported,
     }
+
+
+def agreement(first: float, second: float) -> float:
+    """1 where two preferences (1 for the feminine form, 0 against it) are the same; one half where either is a tie."""
+    return first * second + (1 - first) * (1 - second)
 
 
 def _pair_of(pronouns: Mapping[str, str], pairs: Pairs) -> PronounPair | None:

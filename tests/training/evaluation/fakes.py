@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from tests.tiny import tiny_config, tiny_tokenizer
 from training.pronouns import load_pairs
 
 
 class RuleModel:
     """Answers the cloze by `score(text, target, context)` in nats; gives every text one nat a character.
 
-    `asked` keeps the size, context and targets of every batch.
+    Without targets it names `named(text, context)`. `asked` keeps the size, context and targets of every batch.
     """
 
     name, sha256 = "rule", "0" * 64
@@ -23,11 +24,22 @@ class RuleModel:
         self, score: Callable[[str, str, str], float], temperature: float = 1.0, has_language_model: bool = True
     ) -> None:
         self.score, self.temperature = score, temperature
+        self.named: Callable[[str, str], list[str]] = lambda text, context: ["he", "she", "the", "a", "and"]
         metadata = {"pronouns": load_pairs().to_json(), "provenance": {}}
-        self.bundle = SimpleNamespace(metadata=metadata, has_language_model=has_language_model)
+        self.bundle = SimpleNamespace(
+            metadata=metadata,
+            has_language_model=has_language_model,
+            tokenizer=tiny_tokenizer(),
+            network=tiny_config(),
+        )
         self.asked: list[tuple[int, str, tuple[str, ...]]] = []
 
-    def cloze_batch(self, texts: Sequence[str], targets: Any = None, *, context: str = "both") -> list[Any]:
+    def cloze_batch(
+        self, texts: Sequence[str], targets: Any = None, *, top_k: int | None = None, context: str = "both"
+    ) -> list[Any]:
+        if targets is None:
+            named = [[SimpleNamespace(target=word) for word in self.named(text, context)[:top_k]] for text in texts]
+            return [SimpleNamespace(blanks=[SimpleNamespace(predictions=predictions)]) for predictions in named]
         self.asked.append((len(texts), context, tuple(targets)))
         return [self._result(text, targets, context) for text in texts]
 
@@ -41,8 +53,10 @@ class RuleModel:
         predictions.sort(key=lambda prediction: -prediction.probability)
         return SimpleNamespace(temperature=self.temperature, blanks=[SimpleNamespace(predictions=predictions)])
 
-    def log_likelihood(self, texts: Sequence[str]) -> list[Any]:
-        return [SimpleNamespace(log_probability_nats=-float(len(text))) for text in texts]
+    def log_likelihood(self, texts: Sequence[str], given: Sequence[str] | None = None) -> list[Any]:
+        beginnings = given or [""] * len(texts)
+        pairs = zip(texts, beginnings, strict=True)
+        return [SimpleNamespace(log_probability_nats=-float(len(text) - len(before))) for text, before in pairs]
 
     def score_document(self, paragraphs: Iterable[str]) -> Any:
         n = sum(map(len, paragraphs))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from training.errors import EvaluationError
-from training.evaluation.minimal_pairs import Difference, MinimalPair, read_pairs
+from training.evaluation.minimal_pairs import Difference, MinimalPair, OnePrefix, read_pairs
 
 
 def difference(good: str, bad: str) -> Difference | None:
@@ -58,3 +58,33 @@ def test_a_line_that_is_no_pair_is_refused_with_its_place(line: str, message: st
 def test_no_line_at_all_is_refused() -> None:
     with pytest.raises(EvaluationError, match="no minimal pair"):
         read_pairs([])
+
+
+LINE = {
+    "sentence_good": "Kim saw herself.",
+    "sentence_bad": "Kim saw himself.",
+    "one_prefix_prefix": "Kim  saw",
+    "one_prefix_word_good": "herself",
+    "one_prefix_word_bad": "himself",
+}
+
+
+def test_the_fields_of_the_one_prefix_method_are_read_where_a_line_has_them() -> None:
+    without = {name: LINE[name] for name in ("sentence_good", "sentence_bad")}
+    pairs = read_pairs([("f", "f, line 1", json.dumps(LINE)), ("f", "f, line 2", json.dumps(without))])
+    assert [pair.one_prefix for pair in pairs] == [OnePrefix("Kim saw", "herself", "himself"), None]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"one_prefix_word_bad": None}, "f, line 3: one_prefix_prefix, .* all three or none"),
+        ({"one_prefix_word_bad": "herself"}, "f, line 3: the words after the one prefix are 'herself' and 'herself'"),
+        ({"one_prefix_prefix": "Kim ___"}, "f, line 3: .* and no blank"),
+    ],
+)
+def test_fields_of_the_one_prefix_method_that_make_no_choice_are_refused(
+    changed: dict[str, object], message: str
+) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        read_pairs([("f", "f, line 3", json.dumps(LINE | changed))])

@@ -106,3 +106,22 @@ def test_no_text_gives_a_uniform_choice_and_no_crash() -> None:
     assert trigram.blank_scores("a", "b", ("he", "she")).tolist() == pytest.approx(
         [3 * math.log(1 / trigram.vocabulary_size)] * 2
     )
+
+
+ANIMALS = ["Tom saw the cat", "Tom saw the cat", "Ann saw the dog", "Ann saw the dog"]
+
+
+def test_a_continuation_is_scored_from_what_stands_before_it() -> None:
+    trigram = fit_trigram(ANIMALS)
+    whole, before = (trigram.log_likelihood_after("", text) for text in ("Tom saw the cat", "Tom saw"))
+    assert trigram.log_likelihood_after("Tom saw", " the cat") == pytest.approx(whole - before)
+    assert trigram.log_likelihood_after("Tom saw", "") == 0.0
+
+
+def test_many_words_are_scored_at_once_as_each_by_itself() -> None:
+    trigram = fit_trigram(ANIMALS)
+    words, ids = trigram.choices(["cat", "bird", "dog", "cat"])
+    assert words == ["cat", "dog"]
+    for right in (None, " here"):
+        expected = trigram.blank_scores("Tom saw the ", right, words)
+        assert trigram.choice_scores("Tom saw the ", right, ids) == pytest.approx(expected)

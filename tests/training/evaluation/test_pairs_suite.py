@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.training.evaluation.fakes import RuleModel
-from training.evaluation.minimal_pairs import MinimalPair, read_pairs
+from training.evaluation.minimal_pairs import MinimalPair, OnePrefix, read_pairs
 from training.evaluation.ngram import fit_trigram
 from training.evaluation.pairs_suite import PairsResults, best_preference, evaluate_pairs
 from training.pronouns import load_pairs
@@ -102,3 +102,30 @@ def test_blimp_s_gender_agreement_gives_0_81_to_a_fixed_preference(shared: Path)
     assert columns["fixed_preference"].accuracy == 0.808
     assert columns["fixed_preference"].balanced == {"himself/herself": 0.5}
     assert list(results.n_without_cloze.values()) == [0]
+
+
+def test_the_one_prefix_method_compares_two_words_after_one_prefix() -> None:
+    asked = [
+        MinimalPair("The boys run.", "The boy run.", "agreement", "f, line 1", OnePrefix("The boys", "run", "runs")),
+        MinimalPair("The boy runs.", "The boys runs.", "agreement", "f, line 2", OnePrefix("The boy", "runs", "run")),
+        MinimalPair("He runs.", "He run.", "agreement", "f, line 3"),
+    ]
+    texts: list[str] = []
+
+    def score(text: str, target: str, context: str) -> float:
+        if context == "left":
+            texts.append(text)
+        return float(target == "run")
+
+    trigram = fit_trigram(["The boys run .", "The boys run .", "The boy runs .", "The boy runs ."])
+    results = evaluate_pairs(RuleModel(score), asked, load_pairs(), trigram)
+    column = results.columns["agreement"]["one_prefix"]
+    assert (column.n_items, column.accuracy) == (2, 0.5)
+    assert {"The boys ___", "The boy ___"} <= set(texts)
+    assert results.columns["agreement"]["ngram_one_prefix"].accuracy == 1.0
+    assert results.to_json()["agreement"]["n_without_one_prefix"] == 1
+    assert "one prefix" in str(results.tables()[0])
+
+
+def test_without_its_fields_there_is_no_one_prefix_column() -> None:
+    assert "one_prefix" not in run().columns["gender"]

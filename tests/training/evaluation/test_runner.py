@@ -12,6 +12,8 @@ import pytest
 
 from model.bundle import read_bundle
 from tests.tiny import SENTENCES, tiny_bundle
+from tests.training.evaluation.gap_rows import write
+from training.card import with_figures
 from training.errors import CorpusError, EvaluationError, PairsError
 from training.evaluation.runner import Options, main
 
@@ -68,7 +70,7 @@ def test_the_suites_of_pairs_and_perplexity_run_from_the_command(
     blimp = tmp_path / "gender.jsonl"
     blimp.write_text('{"sentence_good": "Anna saw herself.", "sentence_bad": "Anna saw himself."}', encoding="utf-8")
     assert main([bundle, "--suite", "pairs", "--data", str(blimp), "--no-ngram"]) == 0
-    assert main([bundle, "--suite", "perplexity", "--data", str(data)]) == 0
+    assert main([bundle, "--suite", "perplexity", "--data", str(data), "--no-ngram"]) == 0
     printed = capsys.readouterr().out
     assert "sentence" in printed
     assert "bits per character" in printed
@@ -125,7 +127,7 @@ def test_wrong_usage_is_exit_2(bundle: str, argv: list[str]) -> None:
 
 def test_what_cannot_be_done_is_refused_before_anything_slow(bundle: str, data: Path, tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="not built yet"):
-        main(["no-such-bundle", "--suite", "gap", "--data", str(data)])
+        main(["no-such-bundle", "--suite", "tracking", "--data", str(data)])
     with pytest.raises(EvaluationError, match=r"there is no folder .*missing; create it first"):
         main(
             ["no-such-bundle", "--suite", "cloze", "--data", str(data), "--json", str(tmp_path / "missing" / "x.json")]
@@ -151,3 +153,76 @@ def test_figures_can_be_put_into_the_bundle_and_its_card(tmp_path: Path, data: P
     assert metrics["test/a.txt"]["results"] == metrics["my tests"]["results"]
     assert "he/she cloze on my tests" in (own / "README.md").read_text(encoding="utf-8")
     assert (own / "weights.safetensors").read_bytes() == weights
+
+
+FILES = {
+    "winobias": {
+        "pro_stereotyped_type2.txt.dev": "1 The cook saw [the baker] and called [her].\n",
+        "anti_stereotyped_type2.txt.dev": "1 The cook saw [the baker] and called [him].\n",
+    },
+    "winogender": {
+        "stats.tsv": "occupation\tbergsma_pct_female\tbls_pct_female\n"
+        "baker\t1\t2\ncook\t3\t40\npilot\t20\t10\nguard\t2\t50\n",
+        "sentences.tsv": "sentid\tsentence\n"
+        "cook.guest.0.male.txt\tThe cook told the guest that he was here.\n"
+        "cook.guest.0.female.txt\tThe cook told the guest that she was here.\n"
+        "cook.someone.0.male.txt\tThe cook told someone that he was here.\n"
+        "cook.someone.0.female.txt\tThe cook told someone that she was here.\n",
+    },
+    "gap": {},
+    "masked": {"a.txt": TEXT},
+    "pairs": {
+        "gender.jsonl": '{"sentence_good": "Anna saw herself.", "sentence_bad": "Anna saw himself.", '
+        '"one_prefix_prefix": "Anna saw", "one_prefix_word_good": "herself", "one_prefix_word_bad": "himself"}\n'
+    },
+    "perplexity": {"a.txt": TEXT},
+}
+
+
+@pytest.mark.parametrize("suite", FILES)
+def test_each_suite_is_printed_written_the_same_twice_and_recorded(
+    suite: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, folder = tiny_bundle(tmp_path / "own"), tmp_path / suite
+    folder.mkdir()
+    for name, text in FILES[suite].items():
+        (folder / name).write_text(text, encoding="utf-8")
+    if suite == "gap":
+        write(folder / "gap.tsv")
+    argv = [
+        str(own),
+        "--suite",
+        suite,
+        "--data",
+        str(folder),
+        "--ngram-data",
+        str(data),
+        "--cache",
+        str(tmp_path / "c"),
+    ]
+    written = []
+    for name in ("first.json", "second.json"):
+        assert main([*argv, "--json", str(tmp_path / name)]) == 0
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1]
+    assert str(tmp_path).encode() not in written[0]
+    report = json.loads(written[0])
+    assert {"commit", "bundle", "data", "ngram", "options", "versions"} <= set(report)
+    assert all(record["name"].startswith(f"{suite}/") and len(record["sha256"]) == 64 for record in report["data"])
+    assert b"ngram" in written[0]
+    capsys.readouterr()
+    assert main([*argv, "--record"]) == 0
+    printed = capsys.readouterr().out
+    bundle = read_bundle(own)
+    assert len(bundle.metadata["metrics"][suite]) == 1
+    table = printed.split("\n\n")[1].splitlines()
+    assert table[1].split("  ")[-1].strip() in bundle.card  # the last heading of the first table
+    assert with_figures(bundle.card, bundle.metadata["metrics"]) == bundle.card
+
+
+@pytest.mark.parametrize("suite", ["winobias", "winogender", "gap"])
+def test_a_malformed_benchmark_is_one_line_with_file_and_line(bundle: str, tmp_path: Path, suite: str) -> None:
+    path = tmp_path / "pro_stereotyped_type2.txt.dev"
+    path.write_text("occupation\tbergsma_pct_female\tbls_pct_female\tID\nbaker\n", encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"pro_stereotyped_type2\.txt\.dev, line [12]: [^\n]*expected [^\n]*$"):
+        main([bundle, "--suite", suite, "--data", str(path), "--no-ngram"])

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.tiny import tiny_tokenizer
 from tests.training.evaluation.fakes import RuleModel
+from tests.training.evaluation.gap_rows import write
 from training.errors import EvaluationError
-from training.evaluation.suites import PLANNED, SUITES, Evaluation, suite_named
+from training.evaluation.suites import PLANNED, SUITES, Evaluation, data_files, suite_named
 from training.mining import Window
 from training.pronouns import load_pairs
 
@@ -34,8 +36,19 @@ def evaluation(data: Path, **changed: Any) -> Evaluation:
 def test_every_suite_that_is_built_runs_on_data_of_its_kind(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Tom said he was late.", encoding="utf-8")
     (tmp_path / "a.jsonl").write_text(LINE, encoding="utf-8")
+    (tmp_path / "pro_stereotyped_type2.txt.dev").write_text("1 The cook saw [the baker] and called [her].\n")
+    (tmp_path / "occupations.tsv").write_text(
+        "occupation\tbergsma_pct_female\tbls_pct_female\tbls_year\nbaker\t10\t60.5\t2015\n"
+    )
+    write(tmp_path / "gap.tsv")
+    files = {
+        "pairs": "a.jsonl",
+        "winobias": "pro_stereotyped_type2.txt.dev",
+        "winogender": "occupations.tsv",
+        "gap": "gap.tsv",
+    }
     for name in SUITES:
-        data = tmp_path / ("a.jsonl" if name == "pairs" else "a.txt")
+        data = tmp_path / files.get(name, "a.txt")
         results = suite_named(name)(evaluation(data))
         assert results.tables()
         json.dumps(results.to_json(), allow_nan=False)
@@ -73,3 +86,26 @@ def test_a_folder_without_json_lines_is_refused_for_pairs(tmp_path: Path) -> Non
     (tmp_path / "a.txt").write_text("Tom said he was late.", encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"no .jsonl file in this folder"):
         suite_named("pairs")(evaluation(tmp_path))
+
+
+def test_of_a_folder_a_suite_with_files_of_its_own_reads_only_those(tmp_path: Path) -> None:
+    for name in ("pro_stereotyped_type1.txt.dev", "notes.md", "gap.tsv", "other.csv"):
+        (tmp_path / name).write_text("x")
+    assert [path.name for path in data_files("winobias", [tmp_path])] == ["pro_stereotyped_type1.txt.dev"]
+    assert [path.name for path in data_files("gap", [tmp_path])] == ["gap.tsv"]
+    assert data_files("cloze", [tmp_path]) == [tmp_path]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvaluationError, match="empty: no such file in this folder; expected GAP's table"):
+        data_files("gap", [tmp_path / "empty"])
+
+
+def test_masked_needs_a_bundle_that_can_name_words(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Tom said he was late.", encoding="utf-8")
+    with pytest.raises(EvaluationError, match="trained without the language-model objective"):
+        suite_named("masked")(evaluation(tmp_path / "a.txt", has_language_model=False))
+    model = RuleModel(lambda *_: 0.0)
+    model.bundle.tokenizer = tiny_tokenizer("character")
+    with pytest.raises(EvaluationError, match="no whole words as pieces"):
+        suite_named("masked")(evaluation(tmp_path / "a.txt", language_model=model))
+    with pytest.raises(EvaluationError, match="--whole-document is not built for the suite masked"):
+        suite_named("masked")(evaluation(tmp_path / "a.txt", window=Window(whole_document=True)))
