@@ -24,8 +24,8 @@ from training.mining import (
     Window,
     cut_left,
     cut_right,
-    forms_pattern,
     pair_of,
+    whole_words,
 )
 from training.pronouns import Pairs, PronounPair
 
@@ -45,8 +45,8 @@ def question_at(
         return "a blank in the text"
     form = text[start:end]
     left, _, right = normalised(text[:start] + BLANK + text[end:]).partition(BLANK)
-    if form.lower() not in pairs.forms:
-        return "not in a pair"
+    if form.lower() not in pairs.gendered_forms:
+        return "not in a gendered pair"
     pair = pair or pair_of(form.lower(), right[:LOOK_AHEAD_CHARACTERS], pairs)
     if pair is None:
         return "not told apart"
@@ -54,7 +54,7 @@ def question_at(
         left, right = cut_left(left, window.left), cut_right(right, window.right)
     if form != form.lower() and AT_SENTENCE_START.match(left) is None:
         return "a capital within a sentence"
-    pattern = forms_pattern(pairs)
+    pattern = whole_words(pairs.gendered_forms)
     others = bool(pattern.search(left) or pattern.search(right))
     return ClozeItem(pair, form.lower(), left, right, place, others)
 

@@ -56,7 +56,7 @@ def evaluate_winobias(
 
     Raises EvaluationError for files of another format, naming file and line, and where no sentence is left.
     """
-    every = read_winobias(data, pairs.forms)
+    every = read_winobias(data, pairs.gendered_forms)
     occupations = occupations_of(every)
     counts: Counter[tuple[str, int]] = Counter()
     sentences = []

@@ -36,7 +36,7 @@ def test_the_pair_follows_from_what_stands_after_unless_it_is_known() -> None:
     ("text", "pronoun", "reason"),
     [
         ("Ann saw ___ when she came.", "she", "a blank in the text"),
-        ("Ann saw them.", "them", "not in a pair"),
+        ("Ann saw them.", "them", "not in a gendered pair"),
         ("The Paper She Wrote.", "She", "a capital within a sentence"),
     ],
 )
