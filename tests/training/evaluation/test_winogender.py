@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import EvaluationError
+from training.evaluation.ngram import words_of
 from training.evaluation.winogender import Frame, Occupation, read_winogender, templates
 from training.mining import BLANK
 from training.pronouns import load_pairs
@@ -72,5 +73,6 @@ def test_our_templates_are_neutral_and_have_one_blank_after_the_occupation() -> 
     for template in templates():
         before, _, after = template.partition(BLANK)
         assert before.count("{occupation}") == 1
+        assert "Xx" not in words_of(before.replace("{occupation}", "Xx"))[-2:]  # out of the n-gram's sight
         assert BLANK not in after
         assert not {word.strip(".,;").lower() for word in template.split()} & set(load_pairs().forms)
