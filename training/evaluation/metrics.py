@@ -97,22 +97,42 @@ def log_loss(probabilities: ArrayLike) -> float:
     return _mean(-np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)))
 
 
-def expected_calibration_error(probabilities: ArrayLike, outcomes: ArrayLike, n_bins: int = CALIBRATION_BINS) -> float:
-    """Mean over bins, weighted by size, of |mean probability - share of outcomes|, in bins of equal counts.
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Items of about the same stated probability."""
+
+    n_items: int
+    stated: float
+    """Mean probability of the answer."""
+    share: float
+    """Share of the items where it was right."""
+
+
+def reliability(probabilities: ArrayLike, outcomes: ArrayLike, n_bins: int = CALIBRATION_BINS) -> list[ReliabilityBin]:
+    """What was stated against what came true, in bins of equal counts by rising probability.
 
     probabilities: (n,) of one fixed answer (he), not of the likelier one; outcomes: (n,) whether it was right. Items of
     equal probability each count with their mean outcome, so the order of the items never matters; fewer items than bins
-    make one bin each.
-    Source: Naeini, Cooper & Hauskrecht 2015; equal counts: Nixon et al. 2019, Measuring calibration in deep learning.
+    make one bin each. Source: Nixon et al. 2019, Measuring calibration in deep learning.
     """
     probabilities = np.asarray(probabilities, dtype=np.float64)
     n = len(probabilities)
     if n == 0:
-        return math.nan
+        return []
     values, place = np.unique(probabilities, return_inverse=True)
     means = np.bincount(place, weights=np.asarray(outcomes, dtype=np.float64)) / np.bincount(place)
     bins = np.array_split(np.sort(place), min(n_bins, n))
-    return float(sum(len(b) / n * abs(values[b].mean() - means[b].mean()) for b in bins))
+    return [ReliabilityBin(len(b), float(values[b].mean()), float(means[b].mean())) for b in bins]
+
+
+def expected_calibration_error(probabilities: ArrayLike, outcomes: ArrayLike, n_bins: int = CALIBRATION_BINS) -> float:
+    """Mean over the bins of `reliability`, weighted by size, of |mean probability - share of outcomes|.
+
+    Source: Naeini, Cooper & Hauskrecht 2015; equal counts: Nixon et al. 2019, Measuring calibration in deep learning.
+    """
+    bins = reliability(probabilities, outcomes, n_bins)
+    n = sum(b.n_items for b in bins)
+    return sum(b.n_items / n * abs(b.stated - b.share) for b in bins) if n else math.nan
 
 
 def perplexity(log_probability_nats: float, n_tokens: int) -> float:

@@ -95,3 +95,13 @@ def test_figures_of_nothing_are_nan_and_no_warning() -> None:
 
 def test_two_way_probabilities_follow_from_margins_without_overflow() -> None:
     assert metrics.softmax_pair([0.0, math.log(3), 1e9, -1e9]).tolist() == pytest.approx([0.5, 0.75, 1.0, 0.0])
+
+
+def test_reliability_sets_what_was_stated_against_what_came_true() -> None:
+    bins = metrics.reliability([0.9, 0.1, 0.8, 0.3], [True, False, False, True], n_bins=2)
+    assert [(b.n_items, b.stated, b.share) for b in bins] == [
+        (2, pytest.approx(0.2), 0.5),
+        (2, pytest.approx(0.85), 0.5),
+    ]
+    assert metrics.expected_calibration_error([0.9, 0.1, 0.8, 0.3], [1, 0, 0, 1], n_bins=2) == pytest.approx(0.325)
+    assert metrics.reliability([], []) == []
