@@ -42,7 +42,7 @@ def test_a_tie_decides_like_half_an_answer() -> None:
 
 
 def test_holm_multiplies_by_the_number_left_and_never_falls() -> None:
-    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 = 0.04, 0.06, 0.06, 0.04, which may not fall: 0.04, 0.06, 0.06, 0.06.
+    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 = 0.04, 0.06, 0.06, 0.04; the last may not fall below 0.06.
     assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
@@ -82,7 +82,8 @@ def test_items_of_one_paragraph_count_as_one() -> None:
     first = np.where(np.arange(40) % 3 == 0, WRONG, RIGHT)
     second = np.where(np.arange(40) % 4 == 0, WRONG, RIGHT)
     once = paired_bootstrap(first, second, right, [str(i) for i in range(40)], seed=3)
-    copied = paired_bootstrap(*(np.repeat(a, 10) for a in (first, second, right)), [str(i // 10) for i in range(400)], seed=3)  # fmt: skip
+    tenfold = (np.repeat(values, 10) for values in (first, second, right))
+    copied = paired_bootstrap(*tenfold, [str(i // 10) for i in range(400)], seed=3)
     assert copied.interval.low == pytest.approx(once.interval.low, abs=0.02)
     assert copied.interval.high == pytest.approx(once.interval.high, abs=0.02)
     assert copied.n_clusters == 40
