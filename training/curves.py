@@ -1,85 +1,25 @@
-"""The course of a training as pictures: losses, accuracies and speed against the tokens read, each an inline SVG.
+"""The course of a training as pictures: losses, accuracies and speed against the tokens read.
 
-Draws with matplotlib; the colour of text and axes is the page's own, so that a picture reads on light and dark ground.
-Knows the rows of `Trainer.history`; knows no HTML page.
+Knows the rows of `Trainer.history`; how lines are drawn is `pictures.py`'s.
 """
 
 from __future__ import annotations
 
-import html
-import io
 import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from training.pictures import BLUE as BOTH
+from training.pictures import GREEN as THIRD
+from training.pictures import ORANGE as LEFT
+from training.pictures import Line, Panel, Picture, picture
 
 Row = Mapping[str, Any]
 History = Sequence[Row]
 
 MAX_POINTS = 600
 """A longer line is drawn through the means of as many stretches."""
-INK = "#010203"
-"""Stands for the page's text colour until the SVG is written."""
-LEFT, BOTH, THIRD = "#d9822b", "#3f8fd2", "#3aa675"  # seen on white and on black, and apart by the colour-blind
-STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",  # text stays text: small, and read aloud
-    "font.family": "sans-serif",
-    "font.size": 11,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#888888",
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-    "legend.fontsize": 10,
-    "lines.linewidth": 1.6,
-}
-
-
-@dataclass(frozen=True)
-class Line:
-    """A quantity over the training."""
-
-    label: str
-    tokens: list[float]
-    values: list[float]
-    colour: str
-    measured: bool = False
-    """Measured now and then (drawn with dots), rather than logged all the time."""
-
-    def told(self) -> str:
-        """The line in words, for those who do not see it."""
-        return f"{self.label}: {self.values[0]:.4g} at first, {self.values[-1]:.4g} at the end"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One system of axes."""
-
-    title: str
-    unit: str
-    lines: Sequence[Line]
-    constant: tuple[str, float] | None = None
-    """A level to compare with: what it is, and where."""
-    least: float | None = None
-    """Where the scale begins, unless a value lies below; it ends at 1 then. None: where the values do."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawn figure."""
-
-    title: str
-    description: str
-    svg: str
 
 
 def pictures(history: History, pair_names: Sequence[str]) -> list[Picture]:
@@ -91,12 +31,8 @@ def pictures(history: History, pair_names: Sequence[str]) -> list[Picture]:
         "The other pairs": [_accuracy(history, name) for name in others],
         "Speed and learning rate": [_speed(history), _learning_rate(history)],
     }
-    found = []
-    for number, (title, panels) in enumerate(groups.items()):
-        drawn = [panel for panel in panels if panel.lines]
-        if drawn:
-            found.append(_picture(f"picture-{number}", title, drawn))
-    return found
+    drawn = [picture(f"picture-{number}", title, panels) for number, (title, panels) in enumerate(groups.items())]
+    return [found for found in drawn if found is not None]
 
 
 def line(history: History, name: str, label: str, colour: str, measured: bool = False) -> Line | None:
@@ -170,62 +106,3 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     size = math.ceil(len(points) / MAX_POINTS)
     stretches = [points[start : start + size] for start in range(0, len(points), size)]
     return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in stretches]
-
-
-def _picture(name: str, title: str, panels: Sequence[Panel]) -> Picture:
-    description = "; ".join(f"{panel.title}, {line.told()}" for panel in panels for line in panel.lines) + "."
-    columns = min(len(panels), 2)
-    rows = math.ceil(len(panels) / columns)
-    style: Any = STYLE | {"svg.hashsalt": name}  # matplotlib types every key by itself
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(5.0 * columns if columns > 1 else 7.5, 3.2 * rows), layout="constrained")
-        for number, panel in enumerate(panels):
-            _draw(figure.add_subplot(rows, columns, number + 1), panel)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    return Picture(title, description, _inline(stream.getvalue(), name, title, description))
-
-
-def _draw(axes: Axes, panel: Panel) -> None:
-    axes.set_title(panel.title, loc="left", fontsize=12)
-    for drawn in panel.lines:
-        marker = "o" if drawn.measured or len(drawn.values) == 1 else None
-        faint = any(line.measured for line in panel.lines) and not drawn.measured
-        axes.plot(
-            drawn.tokens,
-            drawn.values,
-            label=drawn.label,
-            color=drawn.colour,
-            marker=marker,
-            markersize=3.5,
-            alpha=0.5 if faint else 1.0,
-            linewidth=1.0 if faint else 1.8,
-        )
-    if panel.constant is not None:
-        label, level = panel.constant
-        axes.axhline(level, color=INK, linestyle="--", linewidth=1.0, alpha=0.6, label=label)
-    if panel.least is not None:
-        lowest = min(value for drawn in panel.lines for value in drawn.values)
-        axes.set_ylim(min(panel.least, lowest - 0.02), 1.0)
-    axes.set_xlabel("tokens read")
-    axes.set_ylabel(panel.unit)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    if len(panel.lines) > 1 or panel.constant is not None:
-        axes.legend()
-
-
-def _inline(svg: str, name: str, title: str, description: str) -> str:
-    """The SVG as part of a page: its own ids, the page's ink, a title and a description."""
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    opening = (
-        f'<svg role="img" aria-labelledby="{name}-title {name}-description"'
-        + svg[len("<svg") : svg.index(">") + 1]
-        + f'<title id="{name}-title">{html.escape(title)}</title>'
-        + f'<desc id="{name}-description">{html.escape(description)}</desc>'
-    )
-    return opening + svg[svg.index(">") + 1 :]

@@ -14,6 +14,7 @@ from training.calibration import temperatures, validation_figures
 from training.card import card
 from training.destination import bundle_name, check_replaceable
 from training.errors import TrainingError
+from training.held_out import held_out
 from training.loop import Trainer
 from training.options import RunOptions
 from training.preparation import Corpus
@@ -54,9 +55,10 @@ def export(trainer: Trainer, corpus: Corpus, options: RunOptions, licence: str |
         "provenance": provenance(trainer, corpus, options),
         "metrics": {"validation": validation_figures(pairs, measured, calibration)},
     }
+    looked_at = held_out(pairs, corpus.tokenizer, trainer.validation.sample, measured.margins, calibration)
     try:
         write_bundle(options.out, metadata, weights, corpus.tokenizer, card(metadata))
-        write_report(options.run_folder, metadata, trainer.history)
+        write_report(options.run_folder, metadata, trainer.history, looked_at)
     except OSError as error:
         raise TrainingError(
             f"{error.filename or options.out} cannot be written ({error.strerror or error}). The checkpoint is whole: "

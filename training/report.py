@@ -9,14 +9,17 @@ import html
 import json
 import math
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from training.curves import History, pictures, speeds
-from training.evaluation.tables import ABSENT, Table
-from training.figures import duration, validation_tables
+from training.evaluation.plots import reliability_panel, slices_panel, slices_table
+from training.evaluation.tables import ABSENT, Table, share
+from training.figures import CONTEXT_NAMES, duration, validation_tables
+from training.held_out import Answered, HeldOut
+from training.mining import BLANK
+from training.page import figures, filled, table, tables
+from training.pictures import Picture, picture
 
 REPORT_VERSION = 1
 MAX_SHOWN_TEXTS = 200
@@ -25,26 +28,30 @@ MIN_DRAWN_ITEMS = 10
 """Pairs with fewer items of one form have no curve."""
 
 
-def write_report(run_folder: Path, metadata: Mapping[str, Any], history: History) -> None:
+def write_report(run_folder: Path, metadata: Mapping[str, Any], history: History, held_out: HeldOut) -> None:
     """Writes both files. `metadata`: what went into bundle.json; `history`: the trainer's. Raises OSError."""
-    content = {"report_version": REPORT_VERSION, **metadata, "history": list(history)}
+    content = {
+        "report_version": REPORT_VERSION,
+        **metadata,
+        "history": list(history),
+        "held_out": held_out.to_json(),
+    }
     text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    for name, written in (("report.json", text), ("report.html", page(metadata, history))):
+    for name, written in (("report.json", text), ("report.html", page(metadata, history, held_out))):
         part = run_folder / (name + ".part")
         part.write_text(written, encoding="utf-8")
         part.replace(run_folder / name)
 
 
-def page(metadata: Mapping[str, Any], history: History) -> str:
+def page(metadata: Mapping[str, Any], history: History, held_out: HeldOut) -> str:
     """The page, HTML."""
     provenance, network = metadata["provenance"], metadata["network"]
     pair_names = [pair["name"] for pair in metadata["pronouns"]["pairs"]]
-    drawn = [
-        f"<h3>{html.escape(picture.title)}</h3>\n<figure>{picture.svg}</figure>"
-        for picture in pictures(history, _drawn_pairs(metadata["metrics"], pair_names))
-    ]
-    template = Template((resources.files("training") / "report.html").read_text(encoding="utf-8"))
-    return template.substitute(
+    drawn = pictures(history, _drawn_pairs(metadata["metrics"], pair_names))
+    first = [one for one in held_out.answered if one.pair == held_out.answered[0].pair]
+    contexts = {CONTEXT_NAMES.get(one.context, one.context): one for one in first}
+    return filled(
+        "report.html",
         name=html.escape(metadata["name"]),
         summary=html.escape(
             f"{network['direction']} {network['cell']}, {network['n_layers']} layers of {network['hidden_size']:,} "
@@ -53,30 +60,74 @@ def page(metadata: Mapping[str, Any], history: History) -> str:
             f"{duration(provenance['elapsed_seconds'])} of steps"
         ),
         command=html.escape(provenance["command"]),
-        figures="\n".join(map(table, validation_tables(metadata["metrics"]))) or "<p>None were measured.</p>",
-        curves="\n".join(drawn) or "<p>The run was too short for curves.</p>",
+        figures=tables(validation_tables(metadata["metrics"])) or "<p>None were measured.</p>",
+        curves=figures(drawn) or "<p>The run was too short for curves.</p>",
         course=table(_course(history, pair_names)),
+        distance=_distance(contexts, held_out),
+        reliability=figures([_reliability(contexts)]),
         calibration=table(_calibration(metadata["calibration"])),
+        confusions=table(_confusions(held_out)),
+        samples=_samples(held_out.samples),
         settings=table(Table("", ("setting", "value"), _pairs_of(provenance["settings"]))),
-        data="\n".join(map(table, _data(provenance))),
+        data=tables(_data(provenance)),
         making=table(Table("", ("what", "value"), _making(metadata))),
     )
 
 
-def table(shown: Table) -> str:
-    """A table in HTML; one without rows is told in words."""
-    if not shown.rows:
-        return f"<p>{html.escape(shown.title or 'There is nothing to show')}: none.</p>"
-    caption = f"<caption>{html.escape(shown.title)}</caption>" if shown.title else ""
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in shown.header)
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(row[0])}</th>'
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
-        + "</tr>\n"
-        for row in shown.rows
-    )
-    body = f"{caption}<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody>"
-    return f'<div class="table" tabindex="0"><table>{body}</table></div>'
+def _distance(contexts: Mapping[str, Answered], held_out: HeldOut) -> str:
+    """Accuracy of the first pair by distance, drawn and in numbers."""
+    title = f"{next(iter(contexts.values())).pair.name} by distance" if contexts else "By distance"
+    across = f"words to the nearest earlier {' or '.join(held_out.kinds)} of the right gender"
+    series = {name: one.slices() for name, one in contexts.items()}
+    drawn = picture("by-distance", title, [slices_panel(title, across, series, "balanced accuracy")])
+    shown = [
+        table(
+            slices_table(f"{one.pair.name}, {name}", across, {"balanced accuracy": one.slices()}, "balanced accuracy")
+        )
+        for name, one in contexts.items()
+    ]
+    return "\n".join([figures([drawn]), *shown])
+
+
+def _reliability(contexts: Mapping[str, Answered]) -> Picture | None:
+    panels = []
+    for name, one in contexts.items():
+        bins = one.reliability()
+        series = {"temperature 1": bins["before"]}
+        if one.temperature != 1:
+            series[f"temperature {one.temperature:.3f}"] = bins["after"]
+        panels.append(reliability_panel(f"{one.pair.name}, {name}", one.pair.forms[0], series))
+    return picture("reliability", "Stated probabilities against shares", panels)
+
+
+def _confusions(held_out: HeldOut) -> Table:
+    rows = []
+    for one in held_out.answered:
+        for right, chosen in one.confusions().items():
+            n_items = sum(chosen.values())
+            other = one.pair.other(right)
+            cells = (f"{n_items:,}", f"{chosen[right]:,}", f"{other}: {chosen[other]:,}", f"{chosen['tie']:,}")
+            context = CONTEXT_NAMES.get(one.context, one.context)
+            rows.append(
+                (f"{one.pair.name}, {context}", right, *cells, share(chosen[right] / n_items) if n_items else ABSENT)
+            )
+    header = ("pair and context", "right", "items", "chosen rightly", "chosen instead", "ties", "share right")
+    return Table("What was right, and what was chosen", header, tuple(rows))
+
+
+def _samples(samples: Sequence[Mapping[str, Any]]) -> str:
+    """A list of questions with the answers to them, HTML."""
+    items = []
+    for sample in samples:
+        stated = sample["probabilities"]
+        told = ", ".join(f"P({form}) {share(value)}" for form, value in stated.items())
+        chosen = max(stated, key=lambda form: stated[form])
+        verdict = "right" if chosen == sample["answer"] else "wrong"
+        items.append(
+            f"<li><q>{html.escape(sample['left'])}<b>{BLANK}</b>{html.escape(sample['right'])}</q>"
+            f"<small>right: {html.escape(sample['answer'])}; {html.escape(told)}: {verdict}</small></li>"
+        )
+    return '<ol class="samples">\n' + "\n".join(items) + "\n</ol>" if items else "<p>There is no question to show.</p>"
 
 
 def _course(history: History, pair_names: Sequence[str]) -> Table:

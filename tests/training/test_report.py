@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from tests.training.conftest import TinyRun
+from tests.training.test_held_out import looked_at
 from training.curves import MAX_POINTS, pictures
 from training.evaluation.tables import Table
-from training.report import page, table, write_report
+from training.held_out import HeldOut
+from training.page import table
+from training.report import page, write_report
 
 EMPTY = {"meta", "link", "br", "hr", "img", "input", "path", "use", "rect"}
 
@@ -64,6 +67,10 @@ HISTORY = [
 ]
 
 
+NOTHING = HeldOut(("name", "noun"), [], [])
+"""A held-out sample without a pronoun."""
+
+
 def test_a_run_leaves_a_page_that_stands_alone_and_is_well_formed(finished: TinyRun) -> None:
     text = (finished.options.run_folder / "report.html").read_text(encoding="utf-8")
     outline = Outline(text)
@@ -86,7 +93,7 @@ def test_the_json_holds_what_the_page_shows(finished: TinyRun) -> None:
 
 
 def test_figures_that_are_no_numbers_are_left_out_of_curves_and_null_in_json(finished: TinyRun, tmp_path: Path) -> None:
-    write_report(tmp_path, finished.bundle.metadata, HISTORY)
+    write_report(tmp_path, finished.bundle.metadata, HISTORY, NOTHING)
     history = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["history"]
     assert [row.get("train_contrast_left_nats") for row in history] == [None, 0.5, None, None, None]
     drawn = {picture.title: picture.description for picture in pictures(HISTORY, ["he/she"])}
@@ -97,7 +104,7 @@ def test_figures_that_are_no_numbers_are_left_out_of_curves_and_null_in_json(fin
 
 
 def test_the_course_stands_in_a_table_beside_the_curves(finished: TinyRun) -> None:
-    text = page(finished.bundle.metadata, HISTORY)
+    text = page(finished.bundle.metadata, HISTORY, NOTHING)
     assert '<th scope="row">200</th><td>2</td><td>4.500</td><td>0.550</td><td>50</td>' in text
     assert '<th scope="row">300</th><td>3</td><td>3.500</td><td>0.750</td><td>50</td>' in text
 
@@ -105,7 +112,11 @@ def test_the_course_stands_in_a_table_beside_the_curves(finished: TinyRun) -> No
 @pytest.mark.parametrize("history", [[], [log_row(1)], [validation_row(1, valid_left_nats=None)]])
 def test_a_run_without_figures_still_has_a_page(finished: TinyRun, history: list[dict[str, Any]]) -> None:
     Outline(
-        page(dict(finished.bundle.metadata) | {"metrics": {"validation": {"pairs": {}}}, "calibration": []}, history)
+        page(
+            dict(finished.bundle.metadata) | {"metrics": {"validation": {"pairs": {}}}, "calibration": []},
+            history,
+            NOTHING,
+        )
     )
 
 
@@ -129,3 +140,33 @@ def test_what_stands_in_a_table_cannot_become_part_of_the_page() -> None:
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
     assert "a&amp;b" in text
+
+
+def test_the_held_out_sample_is_looked_at_closely(finished: TinyRun) -> None:
+    text = page(finished.bundle.metadata, HISTORY, looked_at(temperature=2.0))
+    Outline(text)
+    assert "words to the nearest earlier name or noun of the right gender" in text
+    assert "<q>Anna hurt herself when <b>___</b> was walking to the station.</q>" in text
+    assert "<small>right: she; P(he) 0.269, P(she) 0.731: right</small>" in text
+    assert '<th scope="row">he/she, left only</th><td>she</td><td>2</td><td>1</td><td>he: 1</td><td>0</td>' in text
+    assert ">temperature 2.000</text>" in text
+    assert "perfectly calibrated" in text
+
+
+def test_what_stands_in_a_held_out_text_cannot_become_part_of_the_page(finished: TinyRun) -> None:
+    sample = {"left": "<script>&", "right": "", "answer": "he", "probabilities": {"he": 0.25, "she": 0.75}}
+    text = page(finished.bundle.metadata, HISTORY, HeldOut(("pronoun",), [], [sample]))
+    assert "<script>" not in text
+    assert "<q>&lt;script&gt;&amp;<b>___</b></q><small>right: he; P(he) 0.250, P(she) 0.750: wrong</small>" in text
+
+
+def test_the_json_holds_the_held_out_questions_in_full(finished: TinyRun) -> None:
+    report = json.loads((finished.options.run_folder / "report.json").read_text(encoding="utf-8"))
+    counts = {
+        pair: {context: sum(figures["n_of_form"].values()) for context, figures in contexts.items()}
+        for pair, contexts in report["metrics"]["validation"]["pairs"].items()
+    }
+    assert counts == {
+        pair: {context: len(figures["items"]["answer"]) for context, figures in contexts.items()}
+        for pair, contexts in report["held_out"]["pairs"].items()
+    }

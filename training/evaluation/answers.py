@@ -34,6 +34,16 @@ class Answers:
         probabilities = None if self.probabilities is None else self.probabilities[which]
         return Answers(self.right[which], self.margins[which], probabilities)
 
+    def first_probabilities(self) -> Floats:
+        """(n,) P(the pair's first form); NaN from those who only choose."""
+        if self.probabilities is None:
+            return np.full(len(self.right), np.nan)
+        return np.where(self.right == 0, self.probabilities, 1 - self.probabilities)
+
+    def choices(self) -> Choices:
+        """(n,) 0 where the first form was chosen, 1 where the second was, -1 at a tie."""
+        return np.where(self.margins == 0, -1, np.where(self.margins > 0, self.right, 1 - self.right))
+
     def summary(self) -> Summary:
         """The figures, each NaN (None in JSON) where there is nothing to compute it from."""
         first, second = metrics.class_accuracies(self.margins, self.right)
@@ -41,8 +51,7 @@ class Answers:
         log_loss = calibration_error = math.nan
         if self.probabilities is not None:
             log_loss = metrics.log_loss(self.probabilities)
-            of_first = np.where(self.right == 0, self.probabilities, 1 - self.probabilities)
-            calibration_error = metrics.expected_calibration_error(of_first, self.right == 0)
+            calibration_error = metrics.expected_calibration_error(self.first_probabilities(), self.right == 0)
         return Summary(
             n_items=len(self.right),
             accuracy=share,

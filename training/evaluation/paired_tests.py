@@ -85,8 +85,9 @@ def paired_bootstrap(
     members = np.unique(np.asarray(clusters), return_inverse=True)[1]
     n_clusters = int(members.max(initial=-1)) + 1
     columns = [np.bincount(members[right == k], difference[right == k], n_clusters) for k in (0, 1)]
-    columns += [np.bincount(members[right == k], minlength=n_clusters).astype(np.float64) for k in (0, 1)]
-    sums = np.stack(columns, axis=1)  # (n_clusters, 4): summed differences and counts, by right answer
+    columns += [np.bincount(members[right == k], minlength=n_clusters) for k in (0, 1)]
+    # (n_clusters, 4): summed differences and counts, by right answer
+    sums = np.stack(columns, axis=1).astype(np.float64)
     nothing = Interval(math.nan, math.nan)
     if not sums[:, 2].any() or not sums[:, 3].any():
         return Bootstrap(len(right), n_clusters, math.nan, nothing, math.nan)
