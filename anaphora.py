@@ -35,6 +35,7 @@ COMMANDS = {
     "models": Command("model.cli:models", "list, show or verify model bundles"),
     "train": Command("training.cli:train", "train a network on your text and write a bundle"),
     "evaluate": Command("training.cli:evaluate", "score a bundle beside its baselines"),
+    "compare": Command("training.compare:main", "lay bundles side by side on the same questions"),
     "bench fill": Command("model.bench:fill", "a cloze in process beside the bare calls it stands on"),
     "bench trace": Command("model.bench:trace", "a traced cloze beside an untraced one"),
     "bench train": Command("training.bench:main", "tokens a second beside the plain torch loop"),
@@ -42,7 +43,6 @@ COMMANDS = {
 
 PLANNED = {
     "belief": "who the text is thought to speak of, token by token",
-    "compare": "several bundles on the same suites",
     "bench serve": "requests a second and milliseconds over HTTP",
     "experiment": "the tutorial's claims, measured",
     "units": "which units carry gender",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,10 @@ BLUE, ORANGE, GREEN = COLOURS[:3]
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 WIDTH, HEIGHT = 5.0, 3.6
 """Inches of one panel."""
-SPREAD = 0.32
-"""How far to either side of a name of the horizontal scale the points of several lines are set apart."""
+SPREAD, STEP = 0.64, 0.16
+"""Over how much of the space of a name the points of several lines are spread, and at most how far from each other."""
+ACROSS_CHARACTERS = 46
+"""A longer label of the horizontal scale is broken."""
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: small, and read aloud
     "font.family": "sans-serif",
@@ -85,6 +88,8 @@ class Panel:
     """What the horizontal scale is."""
     names: Sequence[str] = ()
     """The places of the horizontal scale, where they are names and not numbers."""
+    last_apart: bool = False
+    """Whether the last of the names does not go on from those before it, so that no line leads to it."""
     diagonal: str | None = None
     """Both scales go from 0 to 1, and the diagonal is drawn: what it is."""
 
@@ -126,9 +131,10 @@ def _svg(name: str, panel: Panel) -> str:
 
 def _draw(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title, loc="left", fontsize=12)
+    n_others = len(panel.lines) - 1
+    step = min(STEP, SPREAD / n_others) if panel.names and n_others else 0.0
     for number, drawn in enumerate(panel.lines):
-        shift = SPREAD * (2 * number / (len(panel.lines) - 1) - 1) if panel.names and len(panel.lines) > 1 else 0.0
-        _draw_line(axes, panel, drawn, shift)
+        _draw_line(axes, panel, drawn, step * (number - n_others / 2))
     if panel.constant is not None:
         label, level = panel.constant
         axes.axhline(level, color=INK, linestyle="--", linewidth=1.0, alpha=0.6, label=label)
@@ -140,7 +146,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1.0, alpha=0.6, label=panel.diagonal)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
-    axes.set_xlabel(panel.across)
+    axes.set_xlabel("\n".join(textwrap.wrap(panel.across, ACROSS_CHARACTERS)))
     axes.set_ylabel(panel.unit)
     if panel.names:
         axes.set_xticks(range(len(panel.names)), panel.names, fontsize=9)
@@ -157,16 +163,17 @@ def _draw_line(axes: Axes, panel: Panel, drawn: Line, shift: float) -> None:
         low = [max(value - i.low, 0.0) for value, i in zip(drawn.values, drawn.intervals, strict=True)]
         high = [max(i.high - value, 0.0) for value, i in zip(drawn.values, drawn.intervals, strict=True)]
         axes.errorbar(x, drawn.values, yerr=[low, high], fmt="none", ecolor=drawn.colour, elinewidth=1.2, alpha=0.7)
-    axes.plot(
-        x,
-        drawn.values,
-        label=drawn.label,
-        color=drawn.colour,
-        marker=drawn.marker if drawn.measured or len(drawn.values) == 1 else None,
-        markersize=4.5 if panel.names else 3.5,
-        alpha=0.5 if faint else 1.0,
-        linewidth=1.0 if faint or panel.names else 1.8,
-    )
+    is_last = [panel.last_apart and place == len(panel.names) - 1 for place in drawn.x]
+    style: dict[str, Any] = {
+        "color": drawn.colour,
+        "marker": drawn.marker if drawn.measured or len(drawn.values) == 1 else None,
+        "markersize": 4.5 if panel.names else 3.5,
+        "alpha": 0.5 if faint else 1.0,
+        "linewidth": 1.0 if faint or panel.names else 1.8,
+    }
+    n = is_last.index(True) if True in is_last else len(x)
+    axes.plot(x[:n], drawn.values[:n], label=drawn.label, **style)
+    axes.plot(x[n:], drawn.values[n:], **style)
 
 
 def _inline(svg: str, name: str, title: str, description: str) -> str:

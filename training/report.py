@@ -48,7 +48,7 @@ def page(metadata: Mapping[str, Any], history: History, held_out: HeldOut) -> st
     provenance, network = metadata["provenance"], metadata["network"]
     pair_names = [pair["name"] for pair in metadata["pronouns"]["pairs"]]
     drawn = pictures(history, _drawn_pairs(metadata["metrics"], pair_names))
-    first = [one for one in held_out.answered if one.pair == held_out.answered[0].pair]
+    first = [one for one in reversed(held_out.answered) if one.pair == held_out.answered[0].pair]
     contexts = {CONTEXT_NAMES.get(one.context, one.context): one for one in first}
     return filled(
         "report.html",

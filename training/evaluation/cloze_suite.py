@@ -19,6 +19,7 @@ from training.errors import EvaluationError
 from training.evaluation import baselines
 from training.evaluation.answers import Answers, Summary
 from training.evaluation.ngram import Trigram
+from training.evaluation.question_set import QuestionSet, cloze_questions
 from training.evaluation.tables import Table, interval, number, share
 from training.mining import ClozeItem, MiningReport, Window, mine
 from training.pronouns import Pairs, PronounPair
@@ -45,6 +46,8 @@ class ClozeResults:
     """Items scored, by pair and form; fewer than mined where a limit was given."""
     temperatures: dict[str, dict[str, float]]
     """The calibrated temperature behind the probabilities, by pair and context."""
+    question_sets: Sequence[QuestionSet]
+    """The items themselves with everybody's answers: by pair, first all of them, then the subset. Not in the JSON."""
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in a fixed order."""
@@ -94,6 +97,7 @@ def evaluate_cloze(
         )
     summaries: dict[str, dict[str, dict[str, Summary]]] = {}
     temperatures: dict[str, dict[str, float]] = {}
+    question_sets = []
     for pair in chosen:
         asked = items[pair.name]
         if not asked:
@@ -108,16 +112,20 @@ def evaluate_cloze(
         columns["chance"] = baselines.chance(right)
         if trigram is not None:
             columns |= {f"ngram_{context}": baselines.ngram_answers(trigram, asked, context) for context in CONTEXTS}
-        alone = np.array([not item.other_gendered for item in asked])
         summaries[pair.name] = {ALL: {name: answers.summary() for name, answers in columns.items()}}
+        question_sets.append(cloze_questions(pair.name, asked, columns))
+        alone = np.array([not item.other_gendered for item in asked])
         if alone.any():
-            summaries[pair.name][ALONE] = {name: answers.chosen(alone).summary() for name, answers in columns.items()}
+            columns = {name: answers.chosen(alone) for name, answers in columns.items()}
+            summaries[pair.name][ALONE] = {name: answers.summary() for name, answers in columns.items()}
+            chosen_items = [item for item in asked if not item.other_gendered]
+            question_sets.append(cloze_questions(f"{pair.name}, {ALONE}", chosen_items, columns, tested=False))
     n_scored = {
         name: {form: sum(item.answer == form for item in asked) for form in asked[0].pair.forms}
         for name, asked in items.items()
         if asked
     }
-    return ClozeResults(summaries, report, n_scored, temperatures)
+    return ClozeResults(summaries, report, n_scored, temperatures, question_sets)
 
 
 def ask(

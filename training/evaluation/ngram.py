@@ -133,6 +133,12 @@ class Trigram:
         scores: Floats = nats.reshape(len(candidates), -1).sum(axis=1)
         return scores
 
+    def counts_of(self, words: Sequence[str]) -> list[int]:
+        """How often each word stands in the text it was fitted on; 0 for words that occur once or never."""
+        counts = np.bincount(self.keys & (MAX_VOCABULARY - 1), self.counts, len(SPECIAL_WORDS) + len(self.words))
+        counts[UNKNOWN] = 0
+        return [int(counts[self._ids.get(word, UNKNOWN)]) for word in words]
+
     def save(self, path: Path) -> None:
         """Write it as .npz, beside and renamed; raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from training.evaluation.answers import Answers, rounded
 from training.evaluation.metrics import ReliabilityBin, reliability
-from training.evaluation.slices import Measure, Slice
+from training.evaluation.slices import NO_DISTANCE, Measure, Slice
 from training.evaluation.tables import Table, interval, share
 from training.pictures import COLOURS, MARKERS, Line, Panel
 
@@ -43,7 +43,8 @@ def slices_panel(title: str, across: str, series: Mapping[str, Sequence[Slice]],
             )
     names = [everyone[0][i].label for i in kept]
     constant = ("constant answer", 0.5) if measure == "balanced accuracy" else ("chance", 0.5)
-    return Panel(title, measure, lines, constant, 0.45, across, names)
+    apart = names[-1:] == [NO_DISTANCE]
+    return Panel(title, measure, lines, constant, 0.45, across, names, last_apart=apart)
 
 
 def slices_table(title: str, across: str, series: Mapping[str, Sequence[Slice]], measure: Measure) -> Table:

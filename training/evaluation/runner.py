@@ -22,6 +22,7 @@ from model.text import NORMALISER_VERSION
 from training.checkout import commit
 from training.errors import EvaluationError
 from training.evaluation import baselines, suites
+from training.evaluation.ngram import Trigram
 from training.evaluation.suites import Evaluation, Results
 from training.mining import LEFT_CHARACTERS, RIGHT_CHARACTERS, Window
 from training.pronouns import Pairs, load_pairs
@@ -73,6 +74,8 @@ class Report:
     """Everything else that goes into the JSON."""
     notes: tuple[str, ...]
     """Sentences under the tables."""
+    trigram: Trigram | None = None
+    """The n-gram that was asked, for whoever wants its counts. Not in the JSON."""
 
     def to_json(self) -> str:
         """The same text for the same evaluation: no times, no folders of this machine."""
@@ -90,19 +93,18 @@ class Report:
         return "\n\n".join([*blocks, "\n".join(f"- {note}" for note in self.notes)]).rstrip() + "\n"
 
 
-def evaluate(language_model: Any, suite: str, data: Sequence[Path], options: Options = Options()) -> Report:
+def evaluate(
+    language_model: Any, suite: str, data: Sequence[Path], options: Options = Options(), pairs: Pairs | None = None
+) -> Report:
     """Runs one suite on a loaded bundle (`model.language_model.LanguageModel`, the served path).
 
+    `pairs`: those to ask about; None: those of `options.pairs_file`, else the bundle's own.
     Raises EvaluationError for a suite that does not exist or cannot be answered by the bundle, CorpusError for data
     that cannot be read, PairsError for pairs that do not exist.
     """
     run = suites.suite_named(suite)
     metadata = language_model.bundle.metadata
-    pairs = (
-        load_pairs(options.pairs_file)
-        if options.pairs_file
-        else Pairs.from_json(metadata["pronouns"], "the bundle's pairs")
-    )
+    pairs = pairs or pairs_of(language_model, options)
     chosen = tuple(pairs.named(name) for name in dict.fromkeys(options.pair_names)) or pairs.pairs
     data = suites.data_files(suite, data)
     records = fingerprint(data)
@@ -136,9 +138,16 @@ def evaluate(language_model: Any, suite: str, data: Sequence[Path], options: Opt
             "seed": options.seed,
         },
         "commit": commit(),
-        "versions": _versions(),
+        "versions": versions(),
     }
-    return Report(suite, run(evaluation), context, tuple(notes))
+    return Report(suite, run(evaluation), context, tuple(notes), evaluation.trigram)
+
+
+def pairs_of(language_model: Any, options: Options) -> Pairs:
+    """The pairs that the options name, else the bundle's own. Raises PairsError for a file that cannot be used."""
+    if options.pairs_file:
+        return load_pairs(options.pairs_file)
+    return Pairs.from_json(language_model.bundle.metadata["pronouns"], "the bundle's pairs")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -147,19 +156,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     suites.suite_named(arguments.suite)  # before anything slow
-    if arguments.json is not None and not arguments.json.resolve().parent.is_dir():
-        raise EvaluationError(f"--json {arguments.json}: there is no folder {arguments.json.parent}; create it first.")
-    options = Options(
-        window=Window(arguments.left, arguments.right, arguments.whole_document),
-        pair_names=tuple(arguments.pair),
-        pairs_file=arguments.pairs,
-        text_field=arguments.text_field,
-        limit=arguments.limit,
-        seed=arguments.seed,
-        ngram=not arguments.no_ngram,
-        ngram_data=tuple(arguments.ngram_data),
-        cache=arguments.cache,
-    )
+    check_folder("--json", arguments.json)
+    options = options_of(arguments)
     from model.language_model import find_bundle, load  # slow to import, and not needed to refuse
 
     language_model = load(arguments.bundle)
@@ -173,10 +171,36 @@ def main(argv: Sequence[str]) -> int:
 
         record_metrics(find_bundle(arguments.bundle), arguments.suite, json.loads(report.to_json()), arguments.record)
     if arguments.json is not None:
-        part = arguments.json.with_name(arguments.json.name + ".part")
-        part.write_text(report.to_json(), encoding="utf-8")
-        part.replace(arguments.json)
+        write(arguments.json, report.to_json())
     return 0
+
+
+def check_folder(option: str, path: Path | None) -> None:
+    """Raises EvaluationError when `path` is given and its folder does not exist: before anything slow."""
+    if path is not None and not path.resolve().parent.is_dir():
+        raise EvaluationError(f"{option} {path}: there is no folder {path.parent}; create it first.")
+
+
+def write(path: Path, text: str) -> None:
+    """Writes the file beside and renames it, so that it is whole or not there."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    """What the words of `add_options` say. Raises EvaluationError for values that cannot be."""
+    return Options(
+        window=Window(arguments.left, arguments.right, arguments.whole_document),
+        pair_names=tuple(arguments.pair),
+        pairs_file=arguments.pairs,
+        text_field=arguments.text_field,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        ngram=not arguments.no_ngram,
+        ngram_data=tuple(arguments.ngram_data),
+        cache=arguments.cache,
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -204,6 +228,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="put the figures into the bundle and its card, the data called NAME there (default: as its folder)",
     )
+    add_options(parser)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The words for `Options`, which `anaphora compare` has as well."""
     parser.add_argument(
         "--limit",
         type=int,
@@ -264,7 +294,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of fitted n-grams (default: anaphora in the user's cache folder)",
     )
-    return parser
 
 
 def _ngram(
@@ -284,11 +313,12 @@ def _ngram(
     return fitted, [f"n-gram: {fitted.description}"]
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "normaliser": str(NORMALISER_VERSION)}
+def versions() -> dict[str, str]:
+    """Of everything that a figure depends on, by package."""
+    found = {"python": platform.python_version(), "normaliser": str(NORMALISER_VERSION)}
     for package in PACKAGES:
         try:
-            versions[package] = importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+            found[package] = "not installed"
+    return found

@@ -125,3 +125,8 @@ def test_many_words_are_scored_at_once_as_each_by_itself() -> None:
     for right in (None, " here"):
         expected = trigram.blank_scores("Tom saw the ", right, words)
         assert trigram.choice_scores("Tom saw the ", right, ids) == pytest.approx(expected)
+
+
+def test_words_are_counted_as_they_stand_in_the_text() -> None:
+    trigram = fit_trigram(["Anna saw Tom.", "Anna saw Anna.", "Paul left."])
+    assert trigram.counts_of(["Anna", "saw", ".", "Tom", "Zoe"]) == [3, 2, 3, 0, 0]
