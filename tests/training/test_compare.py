@@ -1,0 +1,137 @@
+"""`anaphora compare` on tiny bundles: tables, page, the same bytes twice, and wrong usage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import SENTENCES, tiny_bundle
+from tests.training.evaluation.fakes import RuleModel
+from tests.training.test_report import Outline
+from training.compare import compare_bundles, main, parser
+from training.errors import EvaluationError
+from training.evaluation.runner import Options
+
+TEXT = "\n".join(SENTENCES)
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("bundles")
+    return [str(tiny_bundle(folder / "one", seed=1)), str(tiny_bundle(folder / "two", cell="gru", seed=2))]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "gender.jsonl").write_text(
+        '{"sentence_good": "Anna saw herself.", "sentence_bad": "Anna saw himself."}\n'
+        '{"sentence_good": "Paul saw himself.", "sentence_bad": "Paul saw herself."}\n'
+        '{"sentence_good": "Paul saw himself.", "sentence_bad": "Paul saw itself."}\n',
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def test_two_suites_are_laid_side_by_side(bundles: list[str], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suites = [
+        "--suite",
+        "cloze",
+        "--data",
+        str(data / "text.txt"),
+        "--suite",
+        "pairs",
+        "--data",
+        str(data / "gender.jsonl"),
+    ]
+    written = {name: str(data / name) for name in ("out.html", "out.json", "again.json")}
+    assert main([*bundles, *suites, "--no-ngram", "--html", written["out.html"], "--json", written["out.json"]]) == 0
+    printed = capsys.readouterr().out
+    for told in ("one, both sides", "two, left only", "always she", "Paired bootstrap", "Exact McNemar", "p, Holm"):
+        assert told in printed
+    assert "gender, himself/herself only: 2 items (1 himself, 1 herself)" in printed
+    assert main([*bundles, *suites, "--no-ngram", "--json", written["again.json"]]) == 0
+    text = Path(written["out.json"]).read_bytes()
+    assert text == Path(written["again.json"]).read_bytes()
+    assert str(data).encode() not in text
+    content = json.loads(text)
+    assert [bundle["name"] for bundle in content["bundles"]] == ["one", "two"]
+    assert [one["suite"] for one in content["suites"]] == ["cloze", "pairs"]
+    assert content["suites"][0]["comparison"]["tests"][0]["p_value"] <= 1
+
+    page = Path(written["out.html"]).read_text(encoding="utf-8")
+    outline = Outline(page)
+    assert all(address.startswith("#") for address in outline.addresses)
+    assert len(outline.ids) == len(set(outline.ids))
+    assert "<script" not in page
+    assert "url(http" not in page
+
+
+def test_the_n_gram_of_the_first_bundle_stands_beside_all_and_its_text_counts_the_names(data: Path) -> None:
+    language_models = [RuleModel(lambda text, target, context: float(target == "he")), RuleModel(knows_anna)]
+    language_models[1].name, language_models[1].sha256 = "other", "1" * 64
+    options = Options(pair_names=("he/she",), ngram_data=(data / "text.txt",), cache=data / "cache")
+    report = compare_bundles(language_models, [("cloze", [data / "text.txt"])], options)
+    assert [row[0] for row in report.suites[0].tables[0].rows] == [
+        "rule, left only",
+        "other, left only",
+        "rule, both sides",
+        "other, both sides",
+        "always he",
+        "always she",
+        "chance",
+        "n-gram, left only",
+        "n-gram, both sides",
+    ]
+    assert report.suites[0].comparison is not None
+    assert report.suites[0].comparison.counts == "the training text of the n-gram"
+    assert len(language_models[0].asked) == 2  # each question once with either context
+
+
+def knows_anna(text: str, target: str, context: str) -> float:
+    return float((target == "she") == ("Anna" in text))
+
+
+def test_a_suite_without_such_questions_puts_the_figures_side_by_side(
+    bundles: list[str], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main([*bundles, "--suite", "perplexity", "--data", str(data / "text.txt"), "--html", str(data / "x.html")]) == 0
+    )
+    printed = capsys.readouterr().out
+    assert "one, all" in printed
+    assert "two, all" in printed
+    assert "without paired tests" in printed
+
+
+def test_each_suite_has_the_data_that_follows_it() -> None:
+    words = ["a", "b", "--data", "x", "y", "--suite", "pairs", "--data", "z", "--data", "w"]
+    arguments = parser().parse_args(words)
+    assert arguments.suites == [("cloze", [Path("x"), Path("y")]), ("pairs", [Path("z"), Path("w")])]
+    assert arguments.bundles == ["a", "b"]
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_slow(bundles: list[str], data: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*bundles, "--suite", "cloze"])
+    assert caught.value.code == 2
+    with pytest.raises(EvaluationError, match=r"--html .*there is no folder"):
+        main(["no-such-bundle", "--data", str(data), "--html", str(data / "missing" / "x.html")])
+    with pytest.raises(EvaluationError, match=r"the bundle one .* is given twice"):
+        main([bundles[0], bundles[0], "--data", str(data / "text.txt")])
+
+
+def test_two_bundles_of_one_name_are_told_apart_by_their_hash(data: Path) -> None:
+    language_models = [RuleModel(knows_anna), RuleModel(knows_anna)]
+    language_models[1].sha256 = "f" * 64
+    options = Options(pair_names=("he/she",), ngram=False)
+    report = compare_bundles(language_models, [("cloze", [data / "text.txt"])], options)
+    assert [row[0] for row in report.bundles.rows] == ["rule 00000000", "rule ffffffff"]
+
+
+def test_who_cannot_answer_is_named(data: Path) -> None:
+    mute = RuleModel(knows_anna, has_language_model=False)
+    with pytest.raises(EvaluationError, match="rule, suite perplexity: this bundle was trained without"):
+        compare_bundles([mute], [("perplexity", [data / "text.txt"])], Options())
