@@ -56,7 +56,7 @@ class CompareReport:
         """The same text for the same comparison: no times, no folders of this machine."""
         content = {
             "report_version": REPORT_VERSION,
-            "bundles": [{"name": name, "sha256": sha256} for name, sha256, *_ in self.bundles.rows],
+            "bundles": [{"name": name, "sha256": sha256} for name, _, sha256 in self.bundles.rows],
             "suites": [one.to_json() for one in self.suites],
             "seed": self.seed,
             "versions": versions(),
@@ -82,9 +82,9 @@ def compare_bundles(
     rows = []
     for name, language_model in named.items():
         network = language_model.bundle.metadata.get("network", {})
-        shape = f"{network.get('direction', '?')} {network.get('cell', '?')}, {network.get('n_layers', '?')} layers of "
-        rows.append((name, language_model.sha256, f"{shape}{network.get('hidden_size', '?')} units"))
-    bundles = Table("", ("bundle", "SHA-256 of its content", "network"), tuple(rows))
+        shape = [str(network.get(key, "?")) for key in ("direction", "cell", "n_layers", "hidden_size")]
+        rows.append((name, "{} {}, layers x units {} x {}".format(*shape), language_model.sha256))
+    bundles = Table("", ("bundle", "network", "SHA-256 of its content"), tuple(rows))
     return CompareReport(bundles, [_suite(named, *one, options, pairs) for one in wanted], options.seed)
 
 

@@ -59,8 +59,8 @@ class Answered:
     """Words to the nearest earlier mention of the right gender, of `HeldOut.kinds`; None without one."""
 
     def slices(self) -> list[Slice]:
-        """Accuracy by distance."""
-        return by_distance(self.margins, self.distances)
+        """Accuracy by distance; nothing for a pair whose forms do not differ in gender."""
+        return by_distance(self.margins, self.distances) if self.pair.gendered else []
 
     def reliability(self) -> dict[str, list[ReliabilityBin]]:
         """Bins of stated probabilities, before and after the temperature."""
@@ -128,7 +128,7 @@ def held_out(
             right = np.array([question.answer for question in chosen], dtype=np.int64)
             values = np.array(measured.values, dtype=np.float64)[which]
             temperature = fitted.get((pair.name, context), 1.0)
-            mentions = [nearest(finder.before(q.left), q.answer, kinds) for q in chosen]
+            mentions = [nearest(finder.before(q.left), q.answer, kinds) if pair.gendered else None for q in chosen]
             answered.append(
                 Answered(
                     pair,

@@ -13,13 +13,17 @@ from typing import Literal
 
 import regex
 
+from training.names import feminine_names, masculine_names
 from training.pronouns import Pairs
+from training.words import gendered_words
 
 Kind = Literal["name", "noun", "pronoun"]
 Gender = Literal[0, 1]
 """0 masculine, 1 feminine, as the forms of a pair stand."""
 GENDERS: tuple[Gender, Gender] = (0, 1)
 
+NEUTRAL_TITLES = frozenset({"captain", "colonel", "doctor", "dr", "judge", "major", "professor", "reverend", "st"})
+"""Titles of either gender, which stand before surnames."""
 WORD = regex.compile(r"[\p{L}\p{N}\p{M}]+(?:-[\p{L}\p{N}\p{M}]+)*")
 
 
@@ -76,33 +80,21 @@ class MentionFinder:
 @cache
 def mention_finder(pairs: Pairs) -> MentionFinder:
     """Finds the words of the pairs' language that tell a gender; a form that stands on both sides tells none."""
-    forms = [frozenset(pair.forms[gender] for pair in pairs.pairs) for gender in GENDERS]
+    forms = [frozenset(pair.forms[gender] for pair in pairs.pairs if pair.gendered) for gender in GENDERS]
     pronouns = (forms[0] - forms[1], forms[1] - forms[0])
-    if pairs.language.partition("-")[0] != "en":
-        nothing: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
-        return MentionFinder(pronouns, nothing, nothing, frozenset())
-    return MentionFinder(pronouns, _nouns(), _names(), TITLES)
+    words = gendered_words(pairs.language)
+    if words is None:
+        nothing: frozenset[str] = frozenset()
+        return MentionFinder(pronouns, (nothing, nothing), (nothing, nothing), nothing)
+    masculine, feminine = (
+        frozenset(word for word, gender in words.genders.items() if gender == wanted)
+        for wanted in ("masculine", "feminine")
+    )
+    names = (masculine_names(), feminine_names()) if pairs.language == "en" else (frozenset(), frozenset())
+    return MentionFinder(pronouns, (masculine, feminine), names, frozenset(words.titles) | NEUTRAL_TITLES)
 
 
 def nearest(mentions: Iterable[Mention], gender: int, kinds: Iterable[Kind]) -> Mention | None:
     """The first of `mentions` (the nearest) of that gender and of one of those kinds."""
     wanted = set(kinds)
     return next((mention for mention in mentions if mention.gender == gender and mention.kind in wanted), None)
-
-
-TITLES = frozenset(["mr", "mrs", "miss", "ms", "sir", "lady", "lord", "doctor"])
-
-
-def _nouns() -> tuple[frozenset[str], frozenset[str]]:
-    masculine = "man boy father son brother husband uncle nephew king lord sir gentleman mr"
-    feminine = "woman girl mother daughter sister wife aunt niece queen lady madam mrs miss ms"
-    return frozenset(masculine.split()), frozenset(feminine.split())
-
-
-def _names() -> tuple[frozenset[str], frozenset[str]]:
-    """Names of one gender alone."""
-    from faker.providers.person.en import Provider
-
-    masculine = frozenset(Provider.first_names_male) - {"Doctor"}
-    feminine = frozenset(Provider.first_names_female)
-    return masculine - feminine, feminine - masculine

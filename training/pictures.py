@@ -144,8 +144,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(min(panel.least, min(values) - 0.02), 1.01 if panel.names else 1.0)
     if panel.diagonal is not None:
         axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1.0, alpha=0.6, label=panel.diagonal)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
+        axes.set_xlim(-0.02, 1.02)  # room for the markers at the ends
+        axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel("\n".join(textwrap.wrap(panel.across, ACROSS_CHARACTERS)))
     axes.set_ylabel(panel.unit)
     if panel.names:

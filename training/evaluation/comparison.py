@@ -31,7 +31,7 @@ Slicer = Callable[[Answers, Sequence[int | None]], list[Slice]]
 SOMEBODY: tuple[Kind, ...] = ("name", "noun")
 SLICINGS = {
     "somebody": "words to the nearest earlier name or noun of the right gender",
-    "any": "words to the nearest earlier gendered word of the right gender",
+    "any": "words to the nearest earlier name, noun or pronoun of the right gender",
     "frequency": "count of the name, where that word is a name",
 }
 """What answers are cut up by, for a person."""
@@ -195,7 +195,7 @@ def compare(
             for way in dict.fromkeys(way for s in sets for way in s.ways)
         }
         baselines = {name: answers for name, answers in first.columns.items() if not name.startswith(MODEL)}
-        slices = _slices(first, by_way, finder, count) if first.forms and first.tested else {}
+        slices = _slices(first, by_way, finder, count) if first.forms and first.gendered and first.tested else {}
         compared.append(Compared(first.name, first.measure, first.forms, by_way, baselines, slices))
         if first.tested:
             tests += [test for way in by_way for test in _tests(first, way, by_way[way], seed)]

@@ -19,13 +19,15 @@ from training.pictures import COLOURS, MARKERS, Line, Panel
 def slices_panel(title: str, across: str, series: Mapping[str, Sequence[Slice]], measure: Measure) -> Panel:
     """Accuracy by slice with its 95 % intervals, a line for each answerer; all have the same slices.
 
-    Slices with few items are left out, and so are those at either end that nobody has items in.
+    Slices with few items are left out, and their places too at either end of the scale.
     """
     everyone = list(series.values())
     if not everyone:
         return Panel(title, measure, [])
     drawn = [any(slices[i].is_drawn(measure) for slices in everyone) for i in range(len(everyone[0]))]
-    kept = [i for i in range(len(drawn)) if any(drawn[: i + 1]) and any(drawn[i:])]
+    numbered = [i for i, s in enumerate(everyone[0]) if drawn[i] and s.label != NO_DISTANCE]
+    kept = list(range(numbered[0], numbered[-1] + 1)) if numbered else []
+    kept += [i for i, s in enumerate(everyone[0]) if drawn[i] and s.label == NO_DISTANCE]
     lines = []
     for number, (label, slices) in enumerate(series.items()):
         points = [(place, slices[i].figure(measure)) for place, i in enumerate(kept) if slices[i].is_drawn(measure)]

@@ -28,7 +28,9 @@ class QuestionSet:
     columns: Mapping[str, Answers]
     """By who answered; all with the same right answers."""
     forms: tuple[str, str] | None = None
-    """The two answers, masculine first; None where they differ from question to question."""
+    """The two answers, of a gendered pair the masculine one first; None where they differ from question to question."""
+    gendered: bool = True
+    """Whether the two answers differ in gender."""
     tested: bool = True
     """Whether bundles are tested against each other on these, rather than on a set that holds them."""
 
@@ -41,14 +43,15 @@ class QuestionSet:
 def cloze_questions(
     name: str, items: Sequence[ClozeItem], columns: Mapping[str, Answers], *, tested: bool = True
 ) -> QuestionSet:
-    """The set of cloze items of gendered pairs; their balanced accuracy is the headline."""
-    pairs = {item.pair.forms for item in items}
+    """The set of cloze items of one pair, or of several gendered ones; their balanced accuracy is the headline."""
+    forms = {item.pair.forms for item in items}
     return QuestionSet(
         name,
         "balanced accuracy",
         [item.left for item in items],
         [item.place for item in items],
         columns,
-        pairs.pop() if len(pairs) == 1 else ("masculine", "feminine"),
+        forms.pop() if len(forms) == 1 else ("masculine", "feminine"),
+        all(item.pair.gendered for item in items),
         tested,
     )
