@@ -215,7 +215,7 @@ def _question_sets(
             [left for left, wanted in zip(lefts, which, strict=True) if wanted],
             [place for place, wanted in zip(places, which, strict=True) if wanted],
             {column: Answers(answers, values[which], None) for column, values in named.items()},
-            of and of.forms,
+            None if of is None else of.forms,
             of is not None and of.gendered,
         )
 
