@@ -19,17 +19,8 @@ from training.errors import EvaluationError, TrainingError
 from training.evaluation import suites
 from training.evaluation.comparison import compare
 from training.evaluation.comparison_page import ComparedSuite, comparison_page
-from training.evaluation.runner import (
-    Options,
-    Report,
-    add_options,
-    check_folder,
-    evaluate,
-    options_of,
-    pairs_of,
-    versions,
-    write,
-)
+from training.evaluation.options import Options, add_options, options_of
+from training.evaluation.runner import Report, check_folder, evaluate, pairs_of, versions, write
 from training.evaluation.tables import Table
 from training.mentions import mention_finder
 from training.pronouns import Pairs

@@ -18,6 +18,7 @@ from training.errors import EvaluationError
 from training.evaluation.coreference import GROUPS, coreference
 from training.evaluation.gap import Snippet, read_gap
 from training.evaluation.ngram import Trigram
+from training.evaluation.question_set import cloze_questions
 from training.evaluation.questions import answer_columns, question_at
 from training.evaluation.results import JsonResults, titled
 from training.evaluation.summary_tables import (
@@ -89,7 +90,7 @@ def evaluate_gap(
             language_model if with_coreference else None, snippets, pairs, window, trigram, seed
         ),
     }
-    return JsonResults(content, gap_tables)
+    return JsonResults(content, gap_tables, [cloze_questions("GAP as a cloze", items, columns)])
 
 
 def gap_tables(data: str, results: Mapping[str, Any]) -> list[Table]:

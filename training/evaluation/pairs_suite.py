@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.errors import RequestError
 from training.errors import EvaluationError
 from training.evaluation import metrics
-from training.evaluation.answers import Answers, rounded
+from training.evaluation.answers import rounded
 from training.evaluation.cloze_suite import BATCH_SIZE, CONTEXTS, AnswersCloze
 from training.evaluation.metrics import Floats, Interval
 from training.evaluation.minimal_pairs import Difference, MinimalPair
 from training.evaluation.ngram import Trigram
-from training.evaluation.question_set import MODEL, QuestionSet
+from training.evaluation.pair_questions import pair_question_sets
+from training.evaluation.question_set import QuestionSet
 from training.evaluation.tables import Table, interval, share
 from training.mining import BLANK
-from training.pronouns import Pairs, PronounPair
+from training.pronouns import Pairs
 
 MAX_RANKED_WORDS = 7
 """Of more words not every fixed preference is tried: 7 have 5,040 orders."""
@@ -181,53 +181,8 @@ def _results(
         n_of_form[name] = {pair: {forms[pair][k]: answers.count(k) for k in (0, 1)} for pair, answers in right.items()}
         columns[name] = {column: _column(values, right) for column, values in here.items()}
         asked = [(pair, d) for pair, d, wanted in zip(minimal_pairs, differences, which, strict=True) if wanted]
-        question_sets += _question_sets(name, asked, here, right, pairs)
-    return PairsResults(
-        columns, n_without_cloze, n_without_one_prefix, n_of_form, preferences, question_sets
-    )
-
-
-FORMS = {"cloze": ("cloze_both", "cloze_left"), "one prefix": ("one_prefix",), "whole sentence": ("sentence",)}
-"""The columns of the bundle in each form; the n-gram's bear the same names."""
-
-
-def _question_sets(
-    phenomenon: str,
-    asked: Sequence[tuple[MinimalPair, Difference | None]],
-    margins: dict[str, Floats],
-    right: dict[str, list[int | None]],
-    pairs: Pairs,
-) -> list[QuestionSet]:
-    """Of one phenomenon: each form with all of its pairs, then the cloze on the pairs of pronouns alone."""
-    lefts = ["" if difference is None else difference.before for _, difference in asked]
-    places = [pair.place for pair, _ in asked]
-
-    def chosen(
-        name: str, form: str, which: NDArray[np.bool_], answers: NDArray[np.int64], of: PronounPair | None = None
-    ) -> QuestionSet:
-        named = {MODEL + column.removeprefix("cloze_"): margins[column] for column in FORMS[form] if column in margins}
-        for column in (*(f"ngram_{own}" for own in FORMS[form]), "fixed_preference", "chance"):
-            if column in margins and not np.isnan(margins[column][which]).any():
-                named[column.replace("_cloze", "")] = margins[column]
-        return QuestionSet(
-            f"{phenomenon}, {name}",
-            "accuracy" if of is None else "balanced accuracy",
-            [left for left, wanted in zip(lefts, which, strict=True) if wanted],
-            [place for place, wanted in zip(places, which, strict=True) if wanted],
-            {column: Answers(answers, values[which], None) for column, values in named.items()},
-            None if of is None else of.forms,
-            of is not None and of.gendered,
-        )
-
-    sets = []
-    for form, columns in FORMS.items():
-        if columns[0] in margins and (which := ~np.isnan(margins[columns[0]])).any():
-            sets.append(chosen(form, form, which, np.zeros(int(which.sum()), dtype=np.int64)))
-    for pair, answers in right.items():
-        which = np.array([answer is not None for answer in answers])
-        known = np.array([answer for answer in answers if answer is not None], dtype=np.int64)
-        sets.append(chosen(f"{pair} only", "cloze", which, known, pairs.named(pair)))
-    return sets
+        question_sets += pair_question_sets(name, asked, here, right, pairs)
+    return PairsResults(columns, n_without_cloze, n_without_one_prefix, n_of_form, preferences, question_sets)
 
 
 def best_preference(words: Sequence[tuple[str, str]]) -> list[str]:

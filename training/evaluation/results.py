@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from training.evaluation.question_set import QuestionSet
 from training.evaluation.tables import Table
 
 TableMaker = Callable[[str, Mapping[str, Any]], list[Table]]
@@ -18,6 +19,8 @@ class JsonResults:
 
     content: dict[str, Any]
     maker: TableMaker
+    question_sets: Sequence[QuestionSet] = ()
+    """The questions of two answers with everybody's answers, for comparing bundles. Not in the JSON."""
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in a fixed order."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from training.evaluation.bootstrap import bootstrap_interval
 from training.evaluation.cloze_suite import AnswersCloze
 from training.evaluation.metrics import Interval
 from training.evaluation.ngram import Trigram
+from training.evaluation.question_set import QuestionSet, cloze_questions
 from training.evaluation.questions import answer_columns, question_at
 from training.evaluation.results import JsonResults, titled
 from training.evaluation.summary_tables import (
@@ -88,9 +90,10 @@ def evaluate_winobias(
         "types": types,
     }
     asked = [(sentence, item) for sentence, item in questions if sentence.type == SKILL_TYPE]
+    question_sets: list[QuestionSet] = []
     if asked:
-        content["substituted"] = _skill(language_model, asked, occupations, pairs, trigram, seed)
-    return JsonResults(content, winobias_tables)
+        content["substituted"], question_sets = _skill(language_model, asked, occupations, pairs, trigram, seed)
+    return JsonResults(content, winobias_tables, question_sets)
 
 
 def winobias_tables(data: str, results: Mapping[str, Any]) -> list[Table]:
@@ -232,7 +235,7 @@ def _skill(
     pairs: Pairs,
     trigram: Trigram | None,
     seed: int,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[QuestionSet]]:
     """Type 2 with every pair of persons, the referent of the right pronoun's gender and the other of the other's."""
     items: list[ClozeItem] = []
     owners: list[Sentence] = []
@@ -252,7 +255,7 @@ def _skill(
             rules.append((made.referent_first, made.referent_nearest))
     content: dict[str, Any] = {"persons": [list(pair) for pair in persons()], "dropped": dict(sorted(dropped.items()))}
     if not items:
-        return content | {"columns": {}}
+        return content | {"columns": {}}, []
     columns, _ = answer_columns(language_model, items, pairs, trigram)
     right = baselines.right_answers(items)
     for index, name in enumerate(("first person named", "nearest person")):
@@ -264,7 +267,9 @@ def _skill(
         clusters = [owner.number for owner, wanted in zip(owners, which, strict=True) if wanted]
         if which.any():
             reported[kind] = {name: _accuracy(a.chosen(which), clusters, seed) for name, a in columns.items()}
-    return content | {"columns": reported}
+    questions = cloze_questions("WinoBias type 2 with persons", items, columns)
+    places = [f"sentence {owner.number}" for owner in owners]  # asked with every pair of persons, pro and anti
+    return content | {"columns": reported}, [replace(questions, places=places)]
 
 
 def _accuracy(answers: Answers, clusters: Sequence[int], seed: int) -> dict[str, Any]:

@@ -69,3 +69,9 @@ def test_a_bundle_without_the_language_model_objective_answers_the_cloze_alone(t
     report = run(write(tmp_path / "gap.tsv"), masculine, with_coreference=False).to_json()
     assert "model_both" in report["cloze"]["groups"]["all"]["columns"]
     assert not [name for name in report["coreference"]["columns"] if name.startswith("model")]
+
+
+def test_every_pronoun_is_handed_out_with_everybody_s_answer(tmp_path: Path) -> None:
+    (questions,) = run(write(tmp_path / "gap.tsv"), masculine).question_sets
+    assert (questions.forms, questions.ways) == (("masculine", "feminine"), ["left", "both"])
+    assert len(questions.lefts) == len(questions.places) == len(questions.columns["model_both"].margins) == 4

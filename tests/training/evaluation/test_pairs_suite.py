@@ -129,3 +129,14 @@ def test_the_one_prefix_method_compares_two_words_after_one_prefix() -> None:
 
 def test_without_its_fields_there_is_no_one_prefix_column() -> None:
     assert "one_prefix" not in run().columns["gender"]
+
+
+def test_each_form_is_handed_out_pair_by_pair_and_the_pronouns_by_themselves() -> None:
+    sets = {questions.name: questions for questions in run(prefers="himself").question_sets}
+    assert list(sets) == ["gender, cloze", "gender, whole sentence", "gender, himself/herself only"]
+    cloze, alone = sets["gender, cloze"], sets["gender, himself/herself only"]
+    assert (cloze.measure, cloze.forms, cloze.ways) == ("accuracy", None, ["both", "left"])
+    assert cloze.columns["model_both"].margins.tolist() == [-1.0, -1.0, 1.0, 1.0]
+    assert (alone.measure, alone.forms, alone.gendered) == ("balanced accuracy", ("himself", "herself"), True)
+    assert alone.columns["model_both"].right.tolist() == [1, 1, 0]
+    assert alone.lefts == ["Anna saw ", "Mary saw ", "Tom saw "]

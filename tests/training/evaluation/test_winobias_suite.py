@@ -129,3 +129,9 @@ def test_files_of_which_nothing_can_be_asked_are_refused(tmp_path: Path) -> None
     path.write_text("1 The pilot met [the gardener] and let [her] go.")
     with pytest.raises(EvaluationError, match=r"no sentence of WinoBias could be asked .*not told apart"):
         evaluate_winobias(RuleModel(stereotyped), [path], load_pairs(), None)
+
+
+def test_sentences_with_persons_are_handed_out_the_ones_of_one_sentence_together(folder: Path) -> None:
+    (questions,) = run(folder, nearest_person).question_sets
+    assert len(questions.lefts) == len(questions.columns["nearest person"].margins)
+    assert set(questions.places) == {"sentence 1", "sentence 2"}
