@@ -1,20 +1,60 @@
 """What the last validation says of a network: its figures pair by pair, and the temperatures that make them honest.
 
-Knows margins and pairs; knows no texts. The temperatures are fitted on the same items as the figures are measured on.
+Temperatures are fitted to questions mined from the validation texts by the headline protocol (`--suite cloze`), asked
+of the bundle as it is served. Where no validation text was named they are fitted to the sample of fragments that
+training watches, whose questions are shorter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from model.language_model import LanguageModel
 from model.tokenizer import Tokenizer
+from training.corpus import Document
 from training.evaluation.answers import Answers, rounded
-from training.evaluation.metrics import softmax_pair
+from training.evaluation.cloze_suite import CONTEXTS, ask, sampled
+from training.evaluation.metrics import MIN_ITEMS, fitted_temperature, softmax_pair
+from training.mining import mine
 from training.pronouns import Pairs, PronounPair
 from training.validation import Margins, ValidationResult
+
+ITEMS_FITTED = 2000
+"""Most questions of a pair and context behind a temperature."""
+
+
+def protocol_temperatures(
+    language_model: LanguageModel, documents: Iterable[Document], pairs: Pairs, seed: int
+) -> list[dict[str, Any]]:
+    """What a bundle stores as `calibration`: one entry a pair and context, with the number of items behind it.
+
+    `documents`: the validation texts; at most ITEMS_FITTED items a pair are drawn from them. Left out: pairs of fewer
+    than 50 items, and the right context of a causal network without the language-model objective. A request of such a
+    pair is answered at temperature 1.
+    """
+    items = sampled(mine(documents, pairs), pairs.pairs, ITEMS_FITTED, seed)
+    bundle = language_model.bundle
+    both = bundle.network.direction == "bidirectional" or bundle.has_language_model
+    entries: list[dict[str, Any]] = []
+    for pair in pairs.pairs:
+        if len(items[pair.name]) < MIN_ITEMS:
+            continue
+        for context in CONTEXTS if both else CONTEXTS[:1]:
+            answers, _ = ask(language_model, items[pair.name], pair, context)
+            temperature = fitted_temperature(answers.margins)
+            entries.append(
+                {
+                    "pair": pair.name,
+                    "forms": list(pair.forms),
+                    "context": context,
+                    "temperature": temperature,
+                    "items": len(items[pair.name]),
+                }
+            )
+    return entries
 
 
 def temperatures(pairs: Pairs, tokenizer: Tokenizer, measured: ValidationResult) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ NOTHING_RECORDED = """\
 Nothing is recorded of other texts than those of its training; `anaphora evaluate` measures that, beside the constant
 answers and an n-gram."""
 VALIDATION_EXPLAINED = """\
-During training a fixed sample of held-out fragments was asked; the temperatures were fitted on the same sample, so
+During training a fixed sample of held-out fragments was asked; the temperatures were fitted on the same texts, so
 log-loss and calibration error are a little too good there."""
 MAX_SHOWN_TEXTS = 20
 """More than these are folded away."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.batches import Batch, Batches
-from training.evaluation.metrics import balanced_accuracy
+from training.evaluation.metrics import balanced_accuracy, fitted_temperature
 from training.objective import HiddenStates, Objective
 from training.places import Asked, PlaceFinder
 
@@ -32,13 +32,8 @@ class Margins:
         return None if np.isnan(accuracy) else accuracy
 
     def temperature(self, pair: int) -> float | None:
-        """The T that minimises the log-loss of sigmoid(margin / T) (Guo et al. 2017); None without 50 items."""
-        values = np.array(self.values)[np.array(self.pairs) == pair]
-        if len(values) < 50:
-            return None
-        candidates = np.exp(np.linspace(np.log(0.25), np.log(4.0), 241))
-        losses = [np.logaddexp(0, -values / candidate).mean() for candidate in candidates]
-        return round(float(candidates[int(np.argmin(losses))]), 4)
+        """The temperature that fits the margins of one pair; None without 50 items."""
+        return fitted_temperature(np.array(self.values)[np.array(self.pairs) == pair])
 
 
 @dataclass(frozen=True)

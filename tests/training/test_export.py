@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 
 from model.bundle import as_stored, read_bundle
+from model.language_model import load
 from model.tokenizer import Tokenizer
 from tests.tiny import tiny_bundle
 from tests.training.conftest import TinyRun, tiny_run, train, write_corpus
 from training import export as exporting
 from training.checkpoint import load_checkpoint
+from training.corpus import read_documents
 from training.errors import CheckpointError, TrainingConfigError, TrainingError
+from training.evaluation.cloze_suite import ask
+from training.evaluation.metrics import fitted_temperature
 from training.loop import Trainer
+from training.mining import mine
 from training.preparation import prepare
 from training.pronouns import load_pairs
 
@@ -67,15 +72,23 @@ def test_figures_and_temperatures_are_measured_on_the_weights_as_stored(
         summary = figures["pairs"]["he/she"][context]
         assert summary["balanced_accuracy"] == pytest.approx(margins.balanced_accuracy(0), abs=1e-6)
         assert summary["n_items"] == margins.pairs.count(0) == sum(summary["n_of_form"].values())
+
+
+def test_temperatures_fit_the_questions_of_the_validation_texts_as_they_are_served(finished: TinyRun) -> None:
+    bundle, pairs = finished.bundle, load_pairs()
+    items = [item for item in mine(read_documents(finished.options.valid), pairs) if item.pair == pairs.default]
+    language_model = load(finished.options.out)
+    for context in ("left", "both"):
+        answers, _ = ask(language_model, items, pairs.default, context)
         entry = next(e for e in bundle.metadata["calibration"] if (e["pair"], e["context"]) == ("he/she", context))
         assert entry == {
             "pair": "he/she",
             "forms": ["he", "she"],
             "context": context,
-            "temperature": margins.temperature(0),
-            "items": margins.pairs.count(0),
+            "temperature": fitted_temperature(answers.margins),
+            "items": len(items),
         }
-        assert bundle.temperature(("she", "he"), context) == margins.temperature(0)
+        assert bundle.temperature(("she", "he"), context) == entry["temperature"]
 
 
 def test_a_bundle_says_what_it_was_made_from_and_how(finished: TinyRun) -> None:

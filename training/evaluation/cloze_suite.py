@@ -89,7 +89,7 @@ def evaluate_cloze(
     Raises EvaluationError when nothing is mined, and, naming the item, when the language model refuses one.
     """
     report = MiningReport()
-    items = _sampled(mine(documents, pairs, window, report), chosen, limit, seed)
+    items = sampled(mine(documents, pairs, window, report), chosen, limit, seed)
     if not any(items.values()):
         forms = ", ".join(form for pair in chosen for form in pair.forms)
         raise EvaluationError(
@@ -162,7 +162,7 @@ def _asked(language_model: AnswersCloze, items: Sequence[ClozeItem], pair: Prono
         ) from error
 
 
-def _sampled(
+def sampled(
     items: Iterable[ClozeItem], chosen: Sequence[PronounPair], limit: int | None, seed: int
 ) -> dict[str, list[ClozeItem]]:
     """Items by pair; with a limit a uniform sample of that many of each (Vitter 1985, algorithm R), in reading

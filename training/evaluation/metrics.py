@@ -152,6 +152,22 @@ def bits_per_character(log_probability_nats: float, n_characters: int) -> float:
     return -log_probability_nats / LN_2 / n_characters if n_characters else math.nan
 
 
+MIN_ITEMS = 50
+"""Fewer say too little of a temperature."""
+
+
+def fitted_temperature(margins: Floats) -> float | None:
+    """The T, 0.25 to 4, that minimises the log-loss of sigmoid(margin / T); None without 50 items.
+
+    margins: (n,) score(right) - score(wrong) in nats. Source: Guo et al. 2017 (arXiv:1706.04599).
+    """
+    if len(margins) < MIN_ITEMS:
+        return None
+    candidates = np.exp(np.linspace(np.log(0.25), np.log(4.0), 241))
+    losses = [np.logaddexp(0, -margins / candidate).mean() for candidate in candidates]
+    return round(float(candidates[int(np.argmin(losses))]), 4)
+
+
 def softmax_pair(margins: ArrayLike) -> Floats:
     """P(right answer) of a two-way choice from margins in nats."""
     return 1.0 / (1.0 + np.exp(-np.clip(np.asarray(margins, dtype=np.float64), -700, 700)))
