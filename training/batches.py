@@ -171,11 +171,14 @@ class Batches:
         self.position = self.first + (offsets * (self.last - self.first)).astype(np.int64)
         self.carries = np.zeros(n_streams, dtype=bool)
         self.n_batches = 0
+        self.windows: list[int] = []
+        """Where in the corpus each stream's window of the latest batch begins."""
 
     def next(self) -> Batch:
         """The next batch."""
         random = np.random.default_rng([self.seed, 2, self.n_batches])
         rows, fresh, ended = [], [], []
+        self.windows = self.position.tolist()
         for stream in range(len(self.position)):
             ids, is_fresh, is_ended = self._window(stream)
             rows.append(ids)

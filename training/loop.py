@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -15,7 +16,14 @@ import torch
 from model.network import Network
 from model.tokenizer import Tokenizer
 from training.batches import Batches
-from training.checkpoint import Checkpoint, load_checkpoint, load_optimiser, optimiser_tensors, save_checkpoint
+from training.checkpoint import (
+    Checkpoint,
+    has_checkpoint,
+    load_checkpoint,
+    load_optimiser,
+    optimiser_tensors,
+    save_checkpoint,
+)
 from training.config import TrainingConfig
 from training.contrasts import ContrastTable
 from training.errors import CheckpointError, DivergedError
@@ -27,9 +35,11 @@ from training.pronouns import Pairs
 from training.shards import TokenShards
 from training.validation import Validation, ValidationResult
 
+CHECKPOINT = "checkpoint.safetensors"
 LOG_EVERY_STEPS = 20
 VALIDATION_ROWS = 64
 VALIDATION_BATCHES = 16
+MAX_NAMED_STREAMS = 3
 
 Listener = Callable[["Trainer"], None]
 
@@ -50,6 +60,12 @@ class Trainer:
     ) -> None:
         """`held_out`: validation text; None holds out the end of `tokens`. `stories`: the documents of story rows."""
         self.config, self.pairs, self.run_folder = config, pairs, run_folder
+        self.identity: dict[str, Any] = {
+            "tokenizer": hashlib.sha256(tokenizer.serialized).hexdigest(),
+            "training texts": tokens.sha256,
+            "validation texts": held_out.sha256 if held_out else None,
+        }
+        """What a checkpoint is bound to beside the settings: with anything else its places and weights mean nothing."""
         torch.manual_seed(config.seed)
         self.network = Network(config.network(tokenizer.vocabulary_size), config.dropout).to(device)
         self.optimiser = make_optimiser(self.network, config.learning_rate, config.weight_decay)
@@ -97,6 +113,8 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self._recent: list[dict[str, float]] = []
         self.stop_requested = False
+        self.saved_step = 0
+        """Steps of the latest checkpoint."""
 
     def step(self) -> None:
         """Reads one batch, and moves the weights a little."""
@@ -116,7 +134,8 @@ class Trainer:
         if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
             raise DivergedError(
                 f"loss {float(loss.detach())}, gradient norm {norm} at step {self.n_steps} "
-                f"(batch {self.batches.n_batches - 1}): the weights were not changed. {self._way_on()}"
+                f"(batch {self.batches.n_batches - 1}: {self._origin(states)}): the weights were not changed. "
+                f"{self._way_on()}"
             )
         self.optimiser.step()
 
@@ -127,12 +146,28 @@ class Trainer:
         self.n_tokens += batch.n_tokens
         self._recent.append({name: float(term.detach()) for name, term in vars(losses).items() if term is not None})
 
+    def _origin(self, states: HiddenStates) -> str:
+        """Which texts the latest batch was read from: those of its rows that are no longer finite, else all."""
+        windows, n_rows = self.batches.windows, self.config.rows
+        finite = torch.stack([part.isfinite().all(dim=1) for layer in states.final_state for part in layer]).all(dim=0)
+        rows = [row for row, is_finite in enumerate(finite.tolist()) if not is_finite] or list(range(n_rows))
+        streams = [row for row in rows if row < len(windows)]
+        told = [
+            f"stream {row} at token {windows[row]} of {self.batches.tokens.document_name(windows[row])}"
+            for row in streams[:MAX_NAMED_STREAMS]
+        ]
+        if len(streams) > len(told):
+            told.append(f"{len(streams) - len(told)} more streams")
+        if len(rows) > len(streams):
+            told.append(f"{len(rows) - len(streams)} fragments cut at random")
+        return ", ".join(told)
+
     def _way_on(self) -> str:
         """What to do when the loss is no longer a number."""
         smaller = f"a smaller --learning-rate than {self.config.learning_rate}"
-        if not self.checkpoint_path.exists():
+        if not has_checkpoint(self.checkpoint_path):
             return f"No checkpoint was saved yet: train again with {smaller}."
-        last = f"The last good checkpoint is {self.checkpoint_path}"
+        last = f"The last good checkpoint is {self.checkpoint_path}, of step {self.saved_step}"
         return f"{last}: give the same command with --resume and {smaller}."
 
     def _forward_state(self, fresh: np.ndarray) -> list[tuple[torch.Tensor, ...]]:
@@ -206,20 +241,29 @@ class Trainer:
     @property
     def checkpoint_path(self) -> Path:
         """Where the run's latest checkpoint stands."""
-        return self.run_folder / "checkpoint.safetensors"
+        return self.run_folder / CHECKPOINT
 
     def save(self) -> None:
-        """Writes a checkpoint; the one before stays until the new one is whole."""
+        """Writes a checkpoint; the one before stays until the new one is whole, and beside it then.
+
+        Raises DivergedError, nothing written, when a weight or a state is no longer a finite number; CheckpointError.
+        """
         tensors: dict[str, torch.Tensor] = {}
         tensors |= {f"network.{name}": value for name, value in self.network.named_weights().items()}
         tensors |= {f"optimiser.{name}": value for name, value in optimiser_tensors(self.optimiser).items()}
         for layer, parts in enumerate(self.carried):
             tensors |= {f"carried.{layer}.{number}": part for number, part in enumerate(parts)}
+        if lost := [name for name, value in tensors.items() if not value.isfinite().all()]:
+            raise DivergedError(
+                f"{', '.join(lost[:3])} held no finite numbers any more after step {self.n_steps - 1}: this is not "
+                f"saved. {self._way_on()}"
+            )
         tensors["random.cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["random.cuda"] = torch.cuda.get_rng_state()
         values = {
             "config": asdict(self.config),
+            "identity": self.identity,
             "batches": self.batches.state_dict(),
             "n_steps": self.n_steps,
             "n_tokens": self.n_tokens,
@@ -228,6 +272,7 @@ class Trainer:
             "recent": self._recent,
         }
         save_checkpoint(self.checkpoint_path, Checkpoint(tensors, values))
+        self.saved_step = self.n_steps
 
     def resume(self) -> None:
         """Goes on from the run's checkpoint. Raises CheckpointError when it was made with other settings."""
@@ -237,6 +282,12 @@ class Trainer:
         if changed := sorted(name for name in now if now[name] != then.get(name) and name not in may_change):
             differences = ", ".join(f"{name} was {then.get(name)!r}, now {now[name]!r}" for name in changed)
             raise CheckpointError(f"{self.checkpoint_path} was made with other settings: {differences}.")
+        saved = checkpoint.values["identity"]
+        if others := [name for name, value in self.identity.items() if saved.get(name) != value]:
+            raise CheckpointError(
+                f"{self.checkpoint_path} was made with another {' and another '.join(others)} than now. "
+                "Give the same texts as before, or another --out."
+            )
         self.network.load_weights({name: t.numpy() for name, t in checkpoint.group("network.").items()})
         load_optimiser(self.optimiser, checkpoint.group("optimiser."))
         device = self.network.projection_bias.device
@@ -247,6 +298,7 @@ class Trainer:
         self.batches.load_state_dict(checkpoint.values["batches"])
         for name in ("n_steps", "n_tokens", "elapsed_seconds", "history"):
             setattr(self, name, checkpoint.values[name])
+        self.saved_step = self.n_steps
         self._recent = checkpoint.values["recent"]
         torch.set_rng_state(checkpoint.tensors["random.cpu"])
         if torch.cuda.is_available() and "random.cuda" in checkpoint.tensors:

@@ -10,10 +10,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from training.checkpoint import has_checkpoint
 from training.config import TrainingConfig
 from training.destination import check_replaceable
-from training.errors import CheckpointError, TrainingConfigError
-from training.loop import Trainer
+from training.errors import CheckpointError, CorpusError, TrainingConfigError
+from training.loop import CHECKPOINT, Trainer
 from training.options import RunOptions
 from training.preparation import prepare
 from training.progress import ProgressBar, say
@@ -28,10 +29,10 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     """
     check_replaceable(options.out)
     folder = options.run_folder
-    has_checkpoint = (folder / "checkpoint.safetensors").exists()
-    if options.resume and not has_checkpoint:
+    started = has_checkpoint(folder / CHECKPOINT)
+    if options.resume and not started:
         raise CheckpointError(f"{folder} holds no checkpoint to resume from; give the same command without --resume.")
-    if has_checkpoint and not options.resume:
+    if started and not options.resume:
         raise TrainingConfigError(
             f"{folder} holds the checkpoint of an earlier run. Go on with --resume, choose another --out, or delete it."
         )
@@ -43,7 +44,13 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
         raise TrainingConfigError(
             f"the run's folder {folder} cannot be written ({error.strerror or error}); give another --out."
         ) from error
-    corpus = prepare(config, pairs, options)
+    try:
+        corpus = prepare(config, pairs, options)
+    except OSError as error:
+        raise CorpusError(
+            f"{error.filename or folder} cannot be written ({error.strerror or error}). What had been prepared stays: "
+            "make room or permit writing, then give the same command again."
+        ) from error
     trainer = Trainer(
         config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device, corpus.stories
     )

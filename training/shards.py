@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,8 @@ from model.text import NORMALISER_VERSION
 from model.tokenizer import Tokenizer
 from training.corpus import Document, SourceRecord
 from training.errors import ShardError
+
+logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 SHARD_TOKENS = 1 << 26
@@ -41,6 +44,25 @@ class TokenShards:
 
     def __len__(self) -> int:
         return int(self._starts[-1])
+
+    @property
+    def sha256(self) -> str:
+        """Of the ids and of where documents start: the same for the same texts read by the same tokenizer."""
+        hashes = [part.get("sha256") for part in self.manifest["shards"]]
+        return hashlib.sha256(json.dumps([hashes, self.manifest.get("documents_sha256")]).encode()).hexdigest()
+
+    @property
+    def unknown_share(self) -> float:
+        """Share of pieces that stand for what the tokenizer does not know."""
+        return float(self.manifest.get("n_unknown", 0)) / max(len(self), 1)
+
+    def document_name(self, position: int) -> str:
+        """What to call the document that holds `position`: its file where each file is one, else its number."""
+        number = int(np.searchsorted(self.document_starts, position, side="right")) - 1
+        sources = self.manifest.get("sources", [])
+        if len(sources) == len(self.document_starts):
+            return str(sources[number]["name"])
+        return f"document {number + 1:,} of {len(self.document_starts):,}"
 
     def read(self, start: int, stop: int) -> NDArray[np.int64]:
         """Ids [start, stop), at most to the corpus's end, int64."""
@@ -140,6 +162,7 @@ def _open_if_same(folder: Path, identity: dict[str, Any]) -> TokenShards | None:
     for part in manifest["shards"]:
         path = folder / part["name"]
         if not path.is_file() or path.stat().st_size != part["bytes"] or _sha256(path) != part["sha256"]:
+            logger.warning("the token shard %s is missing or damaged: the shards are made again from the texts", path)
             return None
     documents_path = folder / "documents.npy"
     if not documents_path.is_file() or _sha256(documents_path) != manifest.get("documents_sha256"):

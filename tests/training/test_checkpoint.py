@@ -15,7 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from training import checkpoint
-from training.checkpoint import Checkpoint, load_checkpoint, load_optimiser, optimiser_tensors, save_checkpoint
+from training.checkpoint import (
+    Checkpoint,
+    has_checkpoint,
+    load_checkpoint,
+    load_optimiser,
+    optimiser_tensors,
+    save_checkpoint,
+)
 from training.errors import CheckpointError
 from training.optimisation import make_optimiser
 
@@ -118,6 +125,43 @@ def test_a_process_killed_while_writing_leaves_the_checkpoint_before_it(
     assert load_checkpoint(path).values["n_steps"] == 8
 
 
+def _flip(path: Path, place: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def test_one_flipped_bit_of_a_tensor_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, GOOD)
+    _flip(path, -2)
+    with pytest.raises(CheckpointError, match=r"damaged \(its content does not match its SHA-256\).*there is none"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["with links", "on a file system without links"])
+def test_the_checkpoint_before_is_kept_and_helps_where_the_latest_is_damaged_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _raise)
+    path, previous = tmp_path / "checkpoint.safetensors", tmp_path / "checkpoint.previous.safetensors"
+    for number in range(3):
+        save_checkpoint(path, Checkpoint(GOOD.tensors, {"n_steps": number}))
+    assert sorted(tmp_path.iterdir()) == [previous, path]
+    assert [load_checkpoint(one).values["n_steps"] for one in (previous, path)] == [1, 2]
+    assert caplog.text == ""
+    _flip(path, -2)
+    assert load_checkpoint(path).values["n_steps"] == 1
+    assert f"{path} is damaged (its content does not match its SHA-256): going on from the one before" in caplog.text
+    path.unlink()
+    assert load_checkpoint(path).values["n_steps"] == 1
+    assert has_checkpoint(path)
+    _flip(previous, -2)
+    with pytest.raises(CheckpointError, match=r"damaged \(there is none\), and the one before it, .* cannot help"):
+        load_checkpoint(path)
+
+
 def test_a_missing_checkpoint_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"there is no checkpoint .* to resume from; train without --resume first"
@@ -152,11 +196,11 @@ def test_a_damaged_checkpoint_is_told_in_a_sentence(tmp_path: Path, damage: Call
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("values", [None, "null", "[]", '{"format_version": 2}', '{"format_version": "1"}'])
+@pytest.mark.parametrize("values", [None, "null", "[]", '{"format_version": 1}', '{"format_version": "1"}'])
 def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, values: str | None) -> None:
     path = tmp_path / "checkpoint.safetensors"
     _header(path, values)
-    with pytest.raises(CheckpointError, match=r"has format version .*; this program reads 1"):
+    with pytest.raises(CheckpointError, match=r"has format version .*; this program reads 2"):
         load_checkpoint(path)
 
 

@@ -208,8 +208,10 @@ def test_a_run_that_diverges_says_where_and_leaves_its_checkpoint(new_trainer: N
     with pytest.raises(DivergedError) as caught:
         trainer.run(poison)
     message = str(caught.value)
-    assert "at step 5 (batch 5): the weights were not changed" in message
-    assert f"The last good checkpoint is {trainer.checkpoint_path}" in message
+    assert "at step 5 (batch 5: stream 0 at token " in message
+    assert " of text0, " in message
+    assert ", 3 fragments cut at random): the weights were not changed" in message
+    assert f"The last good checkpoint is {trainer.checkpoint_path}, of step 5:" in message
     assert "with --resume and a smaller --learning-rate than 0.02" in message
     assert torch.equal(trainer.network.embedding.weight, before["weight"])
     assert trainer.checkpoint_path.read_bytes() == before["file"]
@@ -224,6 +226,62 @@ def test_a_run_that_diverges_before_its_first_checkpoint_names_none(new_trainer:
         trainer.network.projection_bias[0] = torch.nan
     with pytest.raises(DivergedError, match="No checkpoint was saved yet: train again with a smaller --learning-rate"):
         trainer.run(_nothing)
+
+
+def test_only_the_streams_that_went_wrong_are_named(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(rows=4, fragment_share=0.0, cell="lstm", contrast_weight=1.0)
+    trainer.step()
+    with torch.no_grad():
+        trainer.carried[0][1][2] = torch.nan
+    trainer.batches.carries[:] = True
+    trainer._recent = []
+    with pytest.raises(DivergedError, match=r"batch 1: stream 2 at token \d+ of text\d\): the weights"):
+        trainer.step()
+
+
+def test_weights_that_are_no_numbers_are_not_saved_over_those_that_were(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer()
+    trainer.step()
+    trainer.save()
+    whole = trainer.checkpoint_path.read_bytes()
+    trainer.step()
+    with torch.no_grad():
+        trainer.network.output_bias[3] = torch.inf
+    with pytest.raises(DivergedError, match=r"network.output.bias held no .* after step 1: .*of step 1:"):
+        trainer.save()
+    assert trainer.checkpoint_path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("what", "now"),
+    [
+        ("training texts", {"texts": [LONG[0], TOY[0]]}),
+        ("validation texts", {"held_out": TOY[:4]}),
+        ("validation texts", {"held_out": None, "validation_share": 0.2}),
+    ],
+)
+def test_other_texts_than_the_checkpoint_s_are_refused(new_trainer: NewTrainer, what: str, now: dict[str, Any]) -> None:
+    first = new_trainer(validation_share=0.2)
+    first.run(_nothing)
+    whole = first.checkpoint_path.read_bytes()
+    with pytest.raises(CheckpointError, match=rf"was made with another {what} than now. Give the same texts"):
+        new_trainer(**({"validation_share": 0.2} | now)).resume()
+    assert first.checkpoint_path.read_bytes() == whole
+
+
+def test_a_damaged_checkpoint_is_gone_on_from_the_one_before(
+    new_trainer: NewTrainer, caplog: pytest.LogCaptureFixture
+) -> None:
+    straight = new_trainer(dropout=0.3)
+    straight.run(_nothing)
+    new_trainer(dropout=0.3, checkpoint_minutes=0.0).run(_nothing)  # steps 1 to 8; two checkpoints remain
+    path = straight.checkpoint_path
+    path.write_bytes(path.read_bytes()[:-1])
+    resumed = new_trainer(dropout=0.3)
+    resumed.resume()
+    assert "is damaged" in caplog.text
+    resumed.run(_nothing)
+    _assert_same_run(straight, resumed)
 
 
 LEARNING = {
