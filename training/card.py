@@ -176,6 +176,7 @@ def _training(metadata: Metadata) -> str:
     }
     commit = f", commit {code['commit']}" if code["commit"] else ""
     lines = [
+        *_parent(provenance.get("parent")),
         f"- Objective: {'; '.join(f'{name}, weight {weight:g}' for name, weight in weights.items() if weight)}.",
         f"- {provenance['n_tokens']:,} tokens read in {provenance['n_steps']:,} steps, "
         f"{provenance['n_epochs']:.2f} times the texts; seed {provenance['seed']}.",
@@ -185,6 +186,16 @@ def _training(metadata: Metadata) -> str:
         "All settings stand in bundle.json under `provenance.settings`.",
     ]
     return "\n".join(lines)
+
+
+def _parent(parent: Metadata | None) -> list[str]:
+    """A line on the bundle whose training went on, where there is one."""
+    if not parent:
+        return []
+    return [
+        f"- Continued from the bundle {_cell(parent['name'])} (hash {parent['sha256']}), with its tokenizer, to "
+        f"which {parent['unknown_share']:.2%} of the pieces of these texts are unknown."
+    ]
 
 
 def _figures(metrics: Metadata) -> str:

@@ -11,9 +11,19 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from training.config import CHOICES, RANGES, TrainingConfig, load_config, preset_names
+from model.bundle import read_bundle
+from model.language_model import find_bundle
+from training.config import (
+    CHOICES,
+    RANGES,
+    TrainingConfig,
+    inherited,
+    load_config,
+    preset_names,
+    preset_summary,
+)
 from training.errors import TrainingConfigError
-from training.pronouns import load_pairs
+from training.pronouns import Pairs, load_pairs
 
 
 def train(argv: Sequence[str]) -> int:
@@ -22,8 +32,13 @@ def train(argv: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # OpenMP's spinning slows a busy machine down 20 times and more
     settings = {field.name: getattr(arguments, field.name) for field in fields(TrainingConfig)}
-    config = load_config(arguments.preset, {name: value for name, value in settings.items() if value is not None})
-    pairs = load_pairs(arguments.pairs)
+    given = {name: value for name, value in settings.items() if value is not None}
+    parent = read_bundle(find_bundle(arguments.parent)) if arguments.parent else None
+    config = load_config(arguments.preset, given, inherited(parent) if parent else {})
+    if parent and not arguments.pairs:
+        pairs = Pairs.from_json(parent.metadata["pronouns"], f"the pairs of {parent.name}")
+    else:
+        pairs = load_pairs(arguments.pairs)
 
     import torch  # after the environment is set, which it reads at import
 
@@ -41,6 +56,7 @@ def train(argv: Sequence[str]) -> int:
         valid=arguments.valid or (),
         text_field=arguments.text_field,
         resume=arguments.resume,
+        parent=parent,
         device=device,
         licence=arguments.license,
         command=shlex.join(["anaphora", "train", *(word for word in argv if word != "--resume")]),
@@ -53,6 +69,8 @@ def train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="anaphora train",
         description="Train a network on your text and write a bundle. Settings: defaults, then --preset, then options.",
+        epilog="presets:\n" + "\n".join(f"  {name:<14} {preset_summary(name)}" for name in preset_names()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("corpus", nargs="+", help="files, folders, .gz, .jsonl, .parquet, or - for standard input")
     parser.add_argument(
@@ -60,7 +78,13 @@ def train_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--valid", nargs="+", metavar="CORPUS", help="validation texts (default: the corpus's end)")
     parser.add_argument("--text-field", default="text", help="the field of JSON lines and parquet that holds the text")
-    parser.add_argument("--preset", help=f"{', '.join(preset_names())}, or a YAML file of settings")
+    parser.add_argument("--preset", help="one of those below, or a YAML file of settings")
+    parser.add_argument(
+        "--from",
+        dest="parent",
+        metavar="BUNDLE",
+        help="go on training a bundle, by its name or folder: its weights, its tokenizer, its sizes",
+    )
     parser.add_argument("--pairs", help="pronoun pairs: a YAML file or a shipped language (default: english)")
     parser.add_argument("--license", metavar="SPDX", help="the bundle's licence, for its card, e.g. cc0-1.0")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from model.bundle import Bundle
 from model.config import CELLS, DIRECTIONS, NetworkConfig
 from model.tokenizer import KINDS
 from training.errors import TrainingConfigError
@@ -174,16 +177,33 @@ def _check_number(name: str, value: Any, kind: str) -> None:
         raise TrainingConfigError(f"{name} is {value!r}; expected {noun} from {least:g} to {most:g}.")
 
 
+def inherited(bundle: Bundle) -> dict[str, Any]:
+    """The settings that a bundle keeps when its training goes on."""
+    network = bundle.network
+    return {
+        "direction": network.direction,
+        "layers": network.n_layers,
+        "hidden": network.hidden_size,
+        "embedding": network.embedding_size,
+        "cell": network.cell,
+        "tokenizer": bundle.tokenizer.kind,
+        "vocabulary": network.vocabulary_size,
+    }
+
+
 def preset_names() -> list[str]:
     """The presets that come with the package."""
     folder = resources.files("training") / "presets"
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def load_config(preset: str | Path | None, overrides: dict[str, Any]) -> TrainingConfig:
+def load_config(
+    preset: str | Path | None, overrides: dict[str, Any], kept: Mapping[str, Any] = MappingProxyType({})
+) -> TrainingConfig:
     """The defaults, changed by a preset (a shipped name or a YAML file), changed by `overrides`.
 
-    A way to stop (epochs, steps, minutes) in the overrides replaces the preset's. Raises TrainingConfigError.
+    A way to stop (epochs, steps, minutes) in the overrides replaces the preset's. `kept`: settings of the bundle that
+    is trained further, which neither may contradict. Raises TrainingConfigError.
     """
     values = {} if preset is None else _read_preset(preset)
     if {"epochs", "steps", "minutes"} & overrides.keys():
@@ -192,10 +212,22 @@ def load_config(preset: str | Path | None, overrides: dict[str, Any]) -> Trainin
     known = [field.name for field in fields(TrainingConfig)]
     if unknown := sorted(values.keys() - set(known)):
         raise TrainingConfigError(f"unknown settings {', '.join(unknown)}; known are {', '.join(known)}.")
-    config = TrainingConfig(**values)
+    if others := [name for name in kept if values.get(name, kept[name]) != kept[name]]:
+        told = ", ".join(f"{name} is {kept[name]!r} there and {values[name]!r} here" for name in others)
+        raise TrainingConfigError(
+            f"the bundle that is trained further keeps its tokenizer and sizes: {told}. Leave these settings out "
+            "(of the preset too)."
+        )
+    config = TrainingConfig(**(values | dict(kept)))
     if config.epochs is config.steps is config.minutes is None:
         return replace(config, epochs=1.0)
     return config
+
+
+def preset_summary(name: str) -> str:
+    """What a shipped preset is for: its first line, a sentence."""
+    text = (resources.files("training") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    return text.partition("\n")[0].removeprefix("# ")
 
 
 def _read_preset(preset: str | Path) -> dict[str, Any]:

@@ -41,6 +41,19 @@ MAX_LINE_BYTES = 64 << 20
 PARQUET_BATCH_ROWS = 256
 
 
+@dataclass
+class Position:
+    """How far a text has been read."""
+
+    line: int = 0
+    """Number of the line read last, from 1."""
+
+    def of(self, lines: Iterator[tuple[int, str]]) -> Iterator[str]:
+        """The lines without their numbers, which are noted as they are read."""
+        for self.line, line in lines:
+            yield line
+
+
 @dataclass(frozen=True)
 class Document:
     """One text, to be read once and in order."""
@@ -50,6 +63,13 @@ class Document:
     paragraphs: Iterator[str]
     """Normalised lines, none with a newline in it; "" is a break and stands only between two of them, never twice in a
     row. Read them before the next document is asked for."""
+    position: Position | None = None
+    """Of a file that is one document: where its reading stands."""
+
+    @property
+    def place(self) -> str:
+        """Where the paragraph that was read last stands: the name, and the line of a text."""
+        return f"{self.name}, line {self.position.line}" if self.position and self.position.line else self.name
 
 
 def read_documents(sources: Sequence[str | Path], text_field: str = "text") -> Iterator[Document]:
@@ -71,7 +91,7 @@ def read_documents(sources: Sequence[str | Path], text_field: str = "text") -> I
             logger.info("%s holds no text", document.name)
             continue
         n_documents += 1
-        yield Document(document.name, itertools.chain([first], paragraphs))
+        yield Document(document.name, itertools.chain([first], paragraphs), document.position)
     if not n_documents:
         raise CorpusError(
             f"the corpus is empty: no text in {', '.join(map(str, sources)) or 'no source at all'}. "
@@ -111,7 +131,7 @@ def _documents_of(file: SourceFile | None, text_field: str) -> Iterator[Document
         if standard_input.peek(1)[:1] == b"{":
             yield from _json_documents(standard_input, "standard input", "standard input", text_field)
         else:
-            yield Document("standard input", (line for _, line in _lines(standard_input, "standard input")))
+            yield _text("standard input", standard_input, "standard input")
         return
     name = file.path.name.lower()
     if name.endswith(PARQUET_SUFFIXES):
@@ -122,7 +142,12 @@ def _documents_of(file: SourceFile | None, text_field: str) -> Iterator[Document
         if name.removesuffix(".gz").endswith((*JSON_LINES_SUFFIXES, ".json")):
             yield from _json_documents(stream, file.name, place, text_field)
         else:
-            yield Document(file.name, (line for _, line in _lines(stream, place)))
+            yield _text(file.name, stream, place)
+
+
+def _text(name: str, stream: BinaryIO, place: str) -> Document:
+    position = Position()
+    return Document(name, position.of(_lines(stream, place)), position)
 
 
 @contextmanager

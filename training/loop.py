@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from model.bundle import Bundle
 from model.network import Network
 from model.tokenizer import Tokenizer
 from training.batches import Batches
@@ -64,6 +65,7 @@ class Trainer:
             "tokenizer": hashlib.sha256(tokenizer.serialized).hexdigest(),
             "training texts": tokens.sha256,
             "validation texts": held_out.sha256 if held_out else None,
+            "parent bundle": None,
         }
         """What a checkpoint is bound to beside the settings: with anything else its places and weights mean nothing."""
         torch.manual_seed(config.seed)
@@ -115,6 +117,11 @@ class Trainer:
         self.stop_requested = False
         self.saved_step = 0
         """Steps of the latest checkpoint."""
+
+    def start_from(self, parent: Bundle) -> None:
+        """Takes a bundle's weights as the first ones; it must have this network's sizes and tokenizer."""
+        self.network.load_weights(parent.weights)
+        self.identity["parent bundle"] = parent.sha256
 
     def step(self) -> None:
         """Reads one batch, and moves the weights a little."""

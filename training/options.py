@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.bundle import Bundle
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -16,6 +18,10 @@ class RunOptions:
     valid: Sequence[str] = ()
     text_field: str = "text"
     resume: bool = False
+    parent: Bundle | None = None
+    """The bundle whose training goes on, with its tokenizer and sizes; None: a new network."""
+    find_learning_rate: bool = False
+    """Look for a learning rate and do nothing else."""
     device: str = "cpu"
     command: str = ""
     licence: str | None = None

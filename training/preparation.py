@@ -13,12 +13,13 @@ from model.tokenizer import Tokenizer
 from training.augmentation import LANGUAGES, Augmentation
 from training.config import TrainingConfig
 from training.corpus import Document, SourceRecord, fingerprint, read_documents, spool
+from training.duplicates import check_files, find_duplicates, told
 from training.errors import CheckpointError
 from training.fit_tokenizer import fit_tokenizer
 from training.options import RunOptions
 from training.progress import say
 from training.pronouns import Pairs
-from training.shards import TokenShards, prepare_shards
+from training.shards import TokenShards, prepare_shards, sources_of
 from training.sources import STANDARD_INPUT
 from training.stories import grammar_sha256, story_documents
 
@@ -45,6 +46,10 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
     folder = options.run_folder
     texts = [_spooled(folder, options) if source == STANDARD_INPUT else source for source in options.corpus]
     sources = fingerprint(texts)
+    valid_sources = fingerprint(options.valid) if options.valid else []
+    check_files(sources, valid_sources)
+    if options.resume and valid_sources:
+        _check_same_valid(folder, valid_sources)
     augmentation = Augmentation(pairs, config.rename_share, config.swap_share, config.seed)
     has_stories = config.story_share > 0 and pairs.language in LANGUAGES
     if not has_stories and config.story_share > 0:
@@ -64,18 +69,39 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
     say("preparing token shards")
     tokens = prepare_shards(folder / "shards", documents(), tokenizer, sources, augmentation.identity())
     say(f"{len(tokens):,} tokens of {len(tokens.document_starts):,} documents")
+    if options.parent:
+        _tell_unknown(tokens, options.parent.name)
     stories = None
     if has_stories:
         made_with = {"stories": N_STORIES, "grammar_sha256": grammar_sha256(), "seed": config.seed}
         texts_of_stories = story_documents(N_STORIES, config.seed)
         stories = prepare_shards(folder / "story-shards", texts_of_stories, tokenizer, [], made_with)
         say(f"{len(stories):,} tokens of stories")
-    held_out, valid_sources = None, []
+    held_out = None
     if options.valid:
-        valid_sources = fingerprint(options.valid)
         valid_documents = read_documents(options.valid, options.text_field)
         held_out = prepare_shards(folder / "valid-shards", valid_documents, tokenizer, valid_sources)
+        if not options.resume:  # else it was told at the start
+            found = find_duplicates(tokens, held_out, tokenizer)
+            for line in told(found, options.valid, options.text_field):
+                say(f"warning: {line}")
     return Corpus(tokenizer, tokens, held_out, stories, sources, valid_sources)
+
+
+def _check_same_valid(folder: Path, sources: list[SourceRecord]) -> None:
+    """Raises CheckpointError before the validation shards of a run that is resumed are replaced by those of others."""
+    before = sources_of(folder / "valid-shards")
+    if before is not None and before != [asdict(source) for source in sources]:
+        raise CheckpointError(
+            f"{folder} belongs to a run with other validation texts: its figures could not be compared with new ones. "
+            "Give the same --valid as before, or another --out."
+        )
+
+
+def _tell_unknown(tokens: TokenShards, parent: str) -> None:
+    share = tokens.unknown_share
+    line = f"{share:.2%} of the pieces of these texts are unknown to the tokenizer of {parent}"
+    say(f"warning: {line}: a new training, with a tokenizer of its own, may do better" if share > 0.01 else line)
 
 
 def _spooled(folder: Path, options: RunOptions) -> str:
@@ -107,18 +133,23 @@ def _tokenizer(
         "augmentation": augmentation,
         "stories": config.story_share > 0,
     }
+    if options.parent:
+        identity["parent"] = options.parent.sha256
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     model, stamp = folder / "tokenizer.model", folder / "tokenizer.sha256"
     if model.exists() and stamp.exists() and stamp.read_text() == digest:
         return Tokenizer.load(model.read_bytes(), config.tokenizer)
     if options.resume:
         raise CheckpointError(
-            f"{folder} belongs to a run on other texts, or with another tokenizer, vocabulary or --pairs: its weights "
-            "mean nothing with new ones. Give the same texts and settings as before, or another --out."
+            f"{folder} belongs to a run on other texts, or with another tokenizer, vocabulary, --pairs or --from: its "
+            "weights mean nothing with new ones. Give the same texts and settings as before, or another --out."
         )
-    say(f"fitting a {config.tokenizer} tokenizer")
-    paragraphs = (paragraph for document in documents for paragraph in document.paragraphs)
-    tokenizer = fit_tokenizer(paragraphs, config.tokenizer, config.vocabulary, _pieces_held(pairs))
+    if options.parent:
+        tokenizer = options.parent.tokenizer
+    else:
+        say(f"fitting a {config.tokenizer} tokenizer")
+        paragraphs = (paragraph for document in documents for paragraph in document.paragraphs)
+        tokenizer = fit_tokenizer(paragraphs, config.tokenizer, config.vocabulary, _pieces_held(pairs))
     stamp.unlink(missing_ok=True)
     model.write_bytes(tokenizer.serialized)
     stamp.write_text(digest)

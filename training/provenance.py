@@ -37,6 +37,13 @@ def provenance(trainer: Trainer, corpus: Corpus, options: RunOptions) -> dict[st
     return {
         **texts("sources", corpus.sources),
         **texts("valid_sources", corpus.valid_sources),
+        "parent": {
+            "name": options.parent.name,
+            "sha256": options.parent.sha256,
+            "unknown_share": round(corpus.tokens.unknown_share, 6),
+        }
+        if options.parent
+        else None,
         "n_documents": len(corpus.tokens.document_starts),
         "n_corpus_tokens": trainer.n_corpus_tokens,
         "n_tokens": trainer.n_tokens,

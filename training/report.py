@@ -189,6 +189,7 @@ def _making(metadata: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     }
     return (
         *((name, _text(provenance[name])) for name in named),
+        *((f"parent.{name}", _text(value)) for name, value in (provenance.get("parent") or {}).items()),
         *((f"{group}.{name}", _text(value)) for group, values in groups.items() for name, value in values.items()),
     )
 

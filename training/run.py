@@ -54,6 +54,8 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     trainer = Trainer(
         config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device, corpus.stories
     )
+    if options.parent:
+        trainer.start_from(options.parent)
     if options.resume:
         trainer.resume()
         say(f"going on at step {trainer.n_steps}")

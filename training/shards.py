@@ -113,6 +113,15 @@ def prepare_shards(
         raise ShardError(f"token shards cannot be written to {folder}: {error}.") from error
 
 
+def sources_of(folder: Path) -> list[dict[str, Any]] | None:
+    """The records of the texts that the finished shards in `folder` were made from; None where there are none."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return manifest.get("sources") if isinstance(manifest, dict) else None
+
+
 def _write(folder: Path, documents: Iterable[Document], tokenizer: Tokenizer, identity: dict[str, Any]) -> TokenShards:
     folder.mkdir(parents=True, exist_ok=True)
     manifest_path = folder / "manifest.json"

@@ -135,7 +135,7 @@ def test_a_bundle_without_the_language_model_says_so(tmp_path: Path) -> None:
 def test_a_stopped_run_leaves_no_bundle_and_a_resumed_one_finishes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], finished: TinyRun
 ) -> None:
-    tiny = tiny_run(tmp_path, valid=[str(write_corpus(tmp_path / "held-out"))])
+    tiny = tiny_run(tmp_path, valid=[str(write_corpus(tmp_path / "held-out", 3))])
     with monkeypatch.context() as patched:
         stop_after(4, patched)
         assert not train(tiny)
