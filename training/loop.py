@@ -42,6 +42,18 @@ VALIDATION_ROWS = 64
 VALIDATION_BATCHES = 16
 MAX_NAMED_STREAMS = 3
 
+LOGGED = {
+    "loss": "train_loss",
+    "left": "train_left_nats",
+    "both": "train_both_nats",
+    "contrast_left": "train_contrast_left_nats",
+    "contrast_both": "train_contrast_both_nats",
+    "right_left": "train_right_left",
+    "right_both": "train_right_both",
+    "gradient_norm": "gradient_norm",
+}
+"""What of every step is logged, and what the mean over LOG_EVERY_STEPS is called in the history."""
+
 Listener = Callable[["Trainer"], None]
 
 
@@ -123,11 +135,11 @@ class Trainer:
         self.network.load_weights(parent.weights)
         self.identity["parent bundle"] = parent.sha256
 
-    def step(self) -> None:
-        """Reads one batch, and moves the weights a little."""
+    def step(self, learning_rate: float | None = None) -> None:
+        """Reads one batch, and moves the weights a little. `learning_rate`: instead of the schedule's."""
         batch = self.batches.next()
         asked = self.finder.find(batch, np.random.default_rng([self.config.seed, 3, self.n_steps]))
-        self._set_learning_rate()
+        self._set_learning_rate(learning_rate)
 
         with self.precision:
             states = HiddenStates(self.network, batch, self._forward_state(batch.fresh))
@@ -151,7 +163,8 @@ class Trainer:
         self.carried = [tuple(part[:n_streams].detach().to(kind) for part in layer) for layer in states.final_state]
         self.n_steps += 1
         self.n_tokens += batch.n_tokens
-        self._recent.append({name: float(term.detach()) for name, term in vars(losses).items() if term is not None})
+        terms = {name: float(term.detach()) for name, term in vars(losses).items() if term is not None}
+        self._recent.append(terms | {"loss": float(loss.detach()), "gradient_norm": norm})
 
     def _origin(self, states: HiddenStates) -> str:
         """Which texts the latest batch was read from: those of its rows that are no longer finite, else all."""
@@ -177,6 +190,11 @@ class Trainer:
         last = f"The last good checkpoint is {self.checkpoint_path}, of step {self.saved_step}"
         return f"{last}: give the same command with --resume and {smaller}."
 
+    @property
+    def latest_loss(self) -> float:
+        """Of the step done last."""
+        return self._recent[-1]["loss"]
+
     def _forward_state(self, fresh: np.ndarray) -> list[tuple[torch.Tensor, ...]]:
         """What the forward stacks start from: carried in the streams that go on, zeros everywhere else."""
         state = self.network.initial_state(len(fresh))
@@ -186,10 +204,10 @@ class Trainer:
                 part[: len(old)] = old * keep[:, None]
         return state
 
-    def _set_learning_rate(self) -> None:
+    def _set_learning_rate(self, rate: float | None) -> None:
         factor = learning_rate_factor(self.n_steps, self.config.warmup_steps, self.progress)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * factor
+            group["lr"] = self.config.learning_rate * factor if rate is None else rate
 
     @property
     def progress(self) -> float:
@@ -231,9 +249,9 @@ class Trainer:
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             "learning_rate": self.optimiser.param_groups[0]["lr"],
         }
-        for name in ("left", "both", "contrast_left", "contrast_both"):
+        for name, logged in LOGGED.items():
             values = [recent[name] for recent in self._recent if name in recent]
-            row[f"train_{name}_nats"] = sum(values) / len(values) if values else None
+            row[logged] = sum(values) / len(values) if values else None
         self._recent = []
         self.history.append(row)
 

@@ -91,6 +91,9 @@ class Losses:
     both: Tensor | None
     contrast_left: Tensor | None
     contrast_both: Tensor | None
+    right_left: Tensor | None = None
+    """Share of the pronouns that are preferred to their counterparts, ties one half: to be shown, not minimised."""
+    right_both: Tensor | None = None
 
     def weighted(self, language_model_weight: float, contrast_weight: float) -> Tensor:
         """The loss that is minimised: the sum of the terms, each times its weight; 0 where the batch asks nothing."""
@@ -102,6 +105,11 @@ class Losses:
         ]
         present = [weight * term for weight, term in terms if term is not None and weight > 0]
         return torch.stack(present).sum() if present else torch.zeros(())  # no place drawn and no pronoun in it
+
+
+def _share_right(margins: Tensor) -> Tensor:
+    """Of (N, 1 + R) log-odds the share in which the counterpart loses, whatever becomes of rivals."""
+    return (margins[:, 0].detach().sign() + 1).mean() / 2
 
 
 class HiddenStates:
@@ -167,14 +175,14 @@ class Objective:
             left = self._cross_entropy(states, asked.left, asked.left_target, both_sides=False)
             if both_sides:
                 both = self._cross_entropy(states, asked.both, asked.both_target, both_sides=True)
-        contrast_left = contrast_both = None
+        contrast_left = contrast_both = right_left = right_both = None
         if len(asked.contrast):
             margins_left, margins_both = self._all_margins(states, asked)
-            contrast_left = _choice_nats(margins_left).mean()
+            contrast_left, right_left = _choice_nats(margins_left).mean(), _share_right(margins_left)
             if margins_both is not None and asked.contrast_seen.any():
-                seen = _index(asked.contrast_seen, margins_both)
-                contrast_both = _choice_nats(margins_both[seen]).mean()
-        return Losses(left, both, contrast_left, contrast_both)
+                margins_both = margins_both[_index(asked.contrast_seen, margins_both)]
+                contrast_both, right_both = _choice_nats(margins_both).mean(), _share_right(margins_both)
+        return Losses(left, both, contrast_left, contrast_both, right_left, right_both)
 
     def margins(self, states: HiddenStates, asked: Asked) -> tuple[Tensor, Tensor | None]:
         """(N,) log-odds of the right pronoun against its counterpart, from the left alone and from both sides."""

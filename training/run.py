@@ -1,19 +1,23 @@
 """One training run from texts to a bundle: tokenizer, shards, steps, and what is written at the end.
 
 `--out DIR`: DIR becomes the bundle and nothing else. Everything on the way stays in DIR.run/: tokenizer.model,
-shards/, valid-shards/, checkpoint.safetensors, report.html and report.json.
+shards/, valid-shards/, checkpoint.safetensors, tensorboard/, report.html and report.json.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from training.checkpoint import has_checkpoint
 from training.config import TrainingConfig
 from training.destination import check_replaceable
 from training.errors import CheckpointError, CorpusError, TrainingConfigError
+from training.event_files import EventFiles
 from training.loop import CHECKPOINT, Trainer
 from training.options import RunOptions
 from training.preparation import prepare
@@ -32,20 +36,20 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     started = has_checkpoint(folder / CHECKPOINT)
     if options.resume and not started:
         raise CheckpointError(f"{folder} holds no checkpoint to resume from; give the same command without --resume.")
-    if started and not options.resume:
+    if started and not options.resume and not options.find_learning_rate:
         raise TrainingConfigError(
             f"{folder} holds the checkpoint of an earlier run. Go on with --resume, choose another --out, or delete it."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not options.resume:
+        if not started:
             note_start(folder)
     except OSError as error:
         raise TrainingConfigError(
             f"the run's folder {folder} cannot be written ({error.strerror or error}); give another --out."
         ) from error
-    try:
-        corpus = prepare(config, pairs, options)
+    try:  # a run that has begun keeps what was prepared for it
+        corpus = prepare(config, pairs, replace(options, resume=started))
     except OSError as error:
         raise CorpusError(
             f"{error.filename or folder} cannot be written ({error.strerror or error}). What had been prepared stays: "
@@ -59,8 +63,21 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     if options.resume:
         trainer.resume()
         say(f"going on at step {trainer.n_steps}")
-    with stopped_by_signals(trainer), ProgressBar(trainer) as bar:
-        finished = trainer.run(bar.update)
+    if options.find_learning_rate:
+        _find_learning_rate(trainer, folder / "learning-rate.html")
+        return True
+    with (
+        stopped_by_signals(trainer),
+        EventFiles(folder / "tensorboard", trainer) as events,
+        ProgressBar(trainer) as bar,
+    ):
+
+        def told(trainer: Trainer) -> None:
+            events.update(trainer)
+            bar.update(trainer)
+
+        finished = trainer.run(told)
+        told(trainer)  # the last figures come after the last step
     if not finished:
         say(f"stopped at step {trainer.n_steps}; saved. Go on with: {options.command} --resume")
         return False
@@ -69,6 +86,21 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     export(trainer, corpus, options, options.licence)
     say(f"wrote the bundle {options.out} and the report {folder / 'report.html'}")
     return True
+
+
+def _find_learning_rate(trainer: Trainer, page: Path) -> None:
+    """Prints a suggestion and a table to standard output and draws the curve; saves nothing of the trainer."""
+    from training.learning_rate import search, write_page  # plots: needed here only
+
+    say("looking for a learning rate; nothing of this is saved")
+    with stopped_by_signals(trainer):
+        found = search(trainer)
+    shown = found.table()
+    for row in (shown.header, *shown.rows):
+        sys.stdout.write("  ".join(f"{cell:>13}" for cell in row) + "\n")
+    sys.stdout.write(found.advice + "\n")
+    write_page(page, found)
+    say(f"drawn in {page}")
 
 
 @contextmanager
