@@ -10,7 +10,8 @@ from importlib import resources
 import pytest
 import yaml
 
-from training.config import TrainingConfig, load_config, preset_names
+from training.cli import train_parser
+from training.config import TrainingConfig, load_config, preset_names, preset_summary
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -26,6 +27,21 @@ def test_each_preset_says_what_it_is_for_in_its_first_line(name: str) -> None:
     assert first.startswith("# ")
     assert first.endswith(".")
     assert yaml.safe_load(text).keys() <= {field.name for field in fields(TrainingConfig)}
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_each_line_of_a_preset_says_what_its_setting_is(name: str) -> None:
+    text = (resources.files("training") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    for line in text.splitlines()[1:]:
+        setting, _, comment = line.partition("  # ")
+        assert len(yaml.safe_load(setting)) == 1, line
+        assert len(comment.split()) > 2, line
+
+
+def test_the_help_names_each_preset_with_its_sentence() -> None:
+    text = train_parser().format_help()
+    for name in preset_names():
+        assert f"  {name:<14} {preset_summary(name)}\n" in text
 
 
 def test_each_setting_is_followed_by_a_sentence_about_it() -> None:

@@ -57,6 +57,7 @@ def train(argv: Sequence[str]) -> int:
         text_field=arguments.text_field,
         resume=arguments.resume,
         parent=parent,
+        find_learning_rate=arguments.find_learning_rate,
         device=device,
         licence=arguments.license,
         command=shlex.join(["anaphora", "train", *(word for word in argv if word != "--resume")]),
@@ -88,6 +89,11 @@ def train_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", help="pronoun pairs: a YAML file or a shipped language (default: english)")
     parser.add_argument("--license", metavar="SPDX", help="the bundle's licence, for its card, e.g. cc0-1.0")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument(
+        "--find-learning-rate",
+        action="store_true",
+        help="only try rising learning rates for 100 steps and suggest one; changes no checkpoint",
+    )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--threads", type=int, help="threads of torch (default: its own choice)")
     settings = parser.add_argument_group("settings (the default is the preset's or the program's)")

@@ -90,6 +90,8 @@ class Panel:
     """The places of the horizontal scale, where they are names and not numbers."""
     last_apart: bool = False
     """Whether the last of the names does not go on from those before it, so that no line leads to it."""
+    logarithmic: bool = False
+    """Whether equal factors of the horizontal scale are equally far apart."""
     diagonal: str | None = None
     """Both scales go from 0 to 1, and the diagonal is drawn: what it is."""
 
@@ -152,6 +154,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.set_xticks(range(len(panel.names)), panel.names, fontsize=9)
         axes.set_xlim(-0.6, len(panel.names) - 0.4)
         axes.grid(visible=False, axis="x")
+    elif panel.logarithmic:
+        axes.set_xscale("log")
     elif panel.diagonal is None:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
