@@ -77,6 +77,7 @@ class Trainer:
             "tokenizer": hashlib.sha256(tokenizer.serialized).hexdigest(),
             "training texts": tokens.sha256,
             "validation texts": held_out.sha256 if held_out else None,
+            "stories": stories.sha256 if stories else None,
             "parent bundle": None,
         }
         """What a checkpoint is bound to beside the settings: with anything else its places and weights mean nothing."""
@@ -179,7 +180,7 @@ class Trainer:
         if len(streams) > len(told):
             told.append(f"{len(streams) - len(told)} more streams")
         if len(rows) > len(streams):
-            told.append(f"{len(rows) - len(streams)} fragments cut at random")
+            told.append(f"{len(rows) - len(streams)} fragments and stories drawn at random")
         return ", ".join(told)
 
     def _way_on(self) -> str:

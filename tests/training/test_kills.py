@@ -83,7 +83,7 @@ class Run:
         return code, log.read_text(encoding="utf-8")
 
 
-def _wait(condition: Callable[[], bool], is_alive: Callable[[], bool], seconds: float = 60.0) -> None:
+def _wait(condition: Callable[[], bool], is_alive: Callable[[], bool], seconds: float = 300.0) -> None:
     """Asks again and again, without a pause worth mentioning, until it is so or the process has ended."""
     deadline = time.monotonic() + seconds
     while not condition() and is_alive():
@@ -174,10 +174,10 @@ def _assert_survives(run: Run, undisturbed: Run, moments: list[Moment]) -> int:
 
 def test_killed_in_preparation_in_training_and_while_writing_a_checkpoint(tmp_path: Path) -> None:
     _write_corpus(tmp_path / "texts", 30)
-    undisturbed = Run(tmp_path / "undisturbed", 40, _fork)
+    undisturbed = Run(tmp_path / "undisturbed", 120, _fork)
     code, said = undisturbed.live()
     assert code == 0, said
-    run = Run(tmp_path / "killed", 40, _fork)
+    run = Run(tmp_path / "killed", 120, _fork)
     moments = [
         _after(PREPARING, 0.01),
         _after_checkpoints(run, 3, delay=0.003),
