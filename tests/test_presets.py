@@ -41,7 +41,7 @@ def test_each_line_of_a_preset_says_what_its_setting_is(name: str) -> None:
 def test_the_help_names_each_preset_with_its_sentence() -> None:
     text = train_parser().format_help()
     for name in preset_names():
-        assert f"  {name:<14} {preset_summary(name)}\n" in text
+        assert f"  {name:<16} {preset_summary(name)}\n" in text
 
 
 def test_each_setting_is_followed_by_a_sentence_about_it() -> None:

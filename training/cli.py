@@ -70,7 +70,7 @@ def train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="anaphora train",
         description="Train a network on your text and write a bundle. Settings: defaults, then --preset, then options.",
-        epilog="presets:\n" + "\n".join(f"  {name:<14} {preset_summary(name)}" for name in preset_names()),
+        epilog="presets:\n" + "\n".join(f"  {name:<16} {preset_summary(name)}" for name in preset_names()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("corpus", nargs="+", help="files, folders, .gz, .jsonl, .parquet, or - for standard input")
