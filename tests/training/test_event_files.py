@@ -63,7 +63,7 @@ def test_every_figure_of_the_history_stands_under_its_tag_and_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[dict[str, Any]] = []
-    monkeypatch.setattr("training.export.write_report", lambda folder, metadata, history: rows.extend(history))
+    monkeypatch.setattr("training.export.write_report", lambda _f, _m, history, _h: rows.extend(history))
     tiny = tiny_run(tmp_path, steps=4)
     assert train(tiny)
     events = events_of(tiny)
