@@ -36,6 +36,7 @@ COMMANDS = {
     "train": Command("training.cli:train", "train a network on your text and write a bundle"),
     "evaluate": Command("training.cli:evaluate", "score a bundle beside its baselines"),
     "compare": Command("training.compare:main", "lay bundles side by side on the same questions"),
+    "calibrate": Command("training.calibrate:main", "fit a bundle's temperatures to other texts"),
     "bench fill": Command("model.bench:fill", "a cloze in process beside the bare calls it stands on"),
     "bench trace": Command("model.bench:trace", "a traced cloze beside an untraced one"),
     "bench train": Command("training.bench:main", "tokens a second beside the plain torch loop"),
