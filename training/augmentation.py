@@ -65,6 +65,15 @@ class Augmentation:
                 stretch = self.stretch(document.name, number // STRETCH_PARAGRAPHS)
             yield paragraph if stretch is None else stretch(paragraph)
 
+    def changed(self, document: str, n_before: int, paragraphs: list[str]) -> list[str]:
+        """What `documents` makes of these paragraphs of a document, whole stretches with `n_before` before them."""
+        changed: list[str] = []
+        for start in range(0, len(paragraphs), STRETCH_PARAGRAPHS):
+            stretch = self.stretch(document, (n_before + start) // STRETCH_PARAGRAPHS)
+            part = paragraphs[start : start + STRETCH_PARAGRAPHS]
+            changed += part if stretch is None else map(stretch, part)
+        return changed
+
     def stretch(self, document: str, number: int) -> Stretch | None:
         """What stretch `number` of a document becomes; None: stays as it is."""
         random = Random(f"{self.seed}/{document}/{number}")

@@ -60,6 +60,7 @@ def train(argv: Sequence[str]) -> int:
         find_learning_rate=arguments.find_learning_rate,
         device=device,
         licence=arguments.license,
+        n_workers=arguments.workers,
         command=shlex.join(["anaphora", "train", *(word for word in argv if word != "--resume")]),
     )
     return 0 if run(config, pairs, options) else 1
@@ -95,6 +96,7 @@ def train_parser() -> argparse.ArgumentParser:
         help="only try rising learning rates for 100 steps and suggest one; changes no checkpoint",
     )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes that tokenize (default: one a core)")
     parser.add_argument("--threads", type=int, help="threads of torch (default: its own choice)")
     settings = parser.add_argument_group("settings (the default is the preset's or the program's)")
     for field in fields(TrainingConfig):
@@ -108,6 +110,13 @@ def train_parser() -> argparse.ArgumentParser:
         text = f"{least:g} to {most:g}, default: {default}"
         settings.add_argument(option, type=kind, metavar=kind.__name__.upper(), help=text)
     return parser
+
+
+def _count(text: str) -> int:
+    """A number of things, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def evaluate(argv: Sequence[str]) -> int:

@@ -72,26 +72,35 @@ class Document:
         return f"{self.name}, line {self.position.line}" if self.position and self.position.line else self.name
 
 
-def read_documents(sources: Sequence[str | Path], text_field: str = "text") -> Iterator[Document]:
+def read_documents(
+    sources: Sequence[str | Path], text_field: str = "text", *, raw: bool = False, share: float = 1.0
+) -> Iterator[Document]:
     """Yield every document of the files, folders and standard input ("-") in `sources`, in order.
 
     Kinds, by the name's end: .jsonl, .ndjson and .json are JSON lines and .parquet a table, each with the text in
     `text_field`; anything else is UTF-8 text; .gz on top of either of the first and last is unpacked. Standard input is
     JSON lines when its first byte is "{". Documents without text are left out.
 
+    `raw`: the paragraphs are lines as they stand, for a caller that has other processes normalise them with
+    `paragraphs_of`. `share`: of the lines, or of the records of JSON and tables, spread evenly over each file; the rest
+    are passed over without being decoded.
+
     Raises CorpusError, naming file and line: a missing path, a folder without readable files, bytes that are not UTF-8
     or not text, a damaged .gz or parquet file, invalid JSON, a missing field, a line longer than MAX_LINE_BYTES, no
     text at all.
     """
     n_documents = 0
-    for document in itertools.chain.from_iterable(_documents_of(source, text_field) for source in _ordered(sources)):
-        paragraphs = _with_single_breaks(document.paragraphs)
-        first = next(paragraphs, None)
+    for document in itertools.chain.from_iterable(
+        _documents_of(source, text_field, share) for source in _ordered(sources)
+    ):
+        lines = document.paragraphs
+        first = next((line for line in lines if normalised(line)), None)
         if first is None:
             logger.info("%s holds no text", document.name)
             continue
         n_documents += 1
-        yield Document(document.name, itertools.chain([first], paragraphs), document.position)
+        text = itertools.chain([first], lines)
+        yield Document(document.name, text if raw else paragraphs_of(text), document.position)
     if not n_documents:
         raise CorpusError(
             f"the corpus is empty: no text in {', '.join(map(str, sources)) or 'no source at all'}. "
@@ -99,8 +108,9 @@ def read_documents(sources: Sequence[str | Path], text_field: str = "text") -> I
         )
 
 
-def _with_single_breaks(lines: Iterator[str]) -> Iterator[str]:
-    at_break, begun = False, False
+def paragraphs_of(lines: Iterable[str], begun: bool = False) -> Iterator[str]:
+    """Lines normalised, breaks between two paragraphs one "" each. `begun`: a paragraph of the text came before."""
+    at_break = False
     for line in lines:
         for paragraph in normalised(line).split("\n"):
             if not paragraph:
@@ -125,29 +135,34 @@ def _ordered(sources: Sequence[str | Path]) -> Iterator[SourceFile | None]:
             yield from source_files([source])
 
 
-def _documents_of(file: SourceFile | None, text_field: str) -> Iterator[Document]:
+def _is_chosen(number: int, share: float) -> bool:
+    """Whether a record is among the share: the first, then by multiples of the golden ratio, which spread evenly."""
+    return share >= 1 or number == 1 or (number * 0x9E3779B1 & 0xFFFFFFFF) < share * (1 << 32)
+
+
+def _documents_of(file: SourceFile | None, text_field: str, share: float) -> Iterator[Document]:
     if file is None:
         standard_input = cast(io.BufferedReader, sys.stdin.buffer)
         if standard_input.peek(1)[:1] == b"{":
-            yield from _json_documents(standard_input, "standard input", "standard input", text_field)
+            yield from _json_documents(standard_input, "standard input", "standard input", text_field, share)
         else:
-            yield _text("standard input", standard_input, "standard input")
+            yield _text("standard input", standard_input, "standard input", share)
         return
     name = file.path.name.lower()
     if name.endswith(PARQUET_SUFFIXES):
-        yield from _parquet_documents(file, text_field)
+        yield from _parquet_documents(file, text_field, share)
         return
     place = str(file.path)
     with _opened(file.path) as stream:
         if name.removesuffix(".gz").endswith((*JSON_LINES_SUFFIXES, ".json")):
-            yield from _json_documents(stream, file.name, place, text_field)
+            yield from _json_documents(stream, file.name, place, text_field, share)
         else:
-            yield _text(file.name, stream, place)
+            yield _text(file.name, stream, place, share)
 
 
-def _text(name: str, stream: BinaryIO, place: str) -> Document:
+def _text(name: str, stream: BinaryIO, place: str, share: float) -> Document:
     position = Position()
-    return Document(name, position.of(_lines(stream, place)), position)
+    return Document(name, position.of(_lines(stream, place, share)), position)
 
 
 @contextmanager
@@ -164,8 +179,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def _json_documents(stream: BinaryIO, name: str, place: str, text_field: str) -> Iterator[Document]:
-    for number, line in _lines(stream, place):
+def _json_documents(stream: BinaryIO, name: str, place: str, text_field: str, share: float) -> Iterator[Document]:
+    for number, line in _lines(stream, place, share):
         if not line.strip():
             continue
         try:
@@ -180,7 +195,7 @@ def _json_documents(stream: BinaryIO, name: str, place: str, text_field: str) ->
         yield Document(f"{name}:{number}", iter(text.split("\n")))
 
 
-def _parquet_documents(file: SourceFile, text_field: str) -> Iterator[Document]:
+def _parquet_documents(file: SourceFile, text_field: str, share: float) -> Iterator[Document]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
@@ -197,6 +212,8 @@ def _parquet_documents(file: SourceFile, text_field: str) -> Iterator[Document]:
             for batch in table.iter_batches(batch_size=PARQUET_BATCH_ROWS, columns=[text_field]):
                 for value in batch.column(0):
                     number += 1
+                    if not _is_chosen(number, share):
+                        continue
                     text = _field({text_field: value.as_py()}, text_field, f"{file.path}, row {number}")
                     yield Document(f"{file.name}:{number}", iter(text.split("\n")))
     except (ArrowException, OSError) as error:
@@ -218,8 +235,8 @@ def _missing(text_field: str, names: Iterable[str], place: str) -> str:
     return f"{place}: no field {text_field!r} among {there}. Name the field of the text with --text-field."
 
 
-def _lines(stream: BinaryIO, place: str) -> Iterator[tuple[int, str]]:
-    """Number (from 1) and text of every line, with its end; checks what no text file may hold."""
+def _lines(stream: BinaryIO, place: str, share: float = 1.0) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of every chosen line, with its end; checks what no text file may hold."""
     number = 0
     while raw := _line(stream, place, number + 1):
         number += 1
@@ -228,6 +245,8 @@ def _lines(stream: BinaryIO, place: str) -> Iterator[tuple[int, str]]:
                 f"{place}, line {number}: longer than {MAX_LINE_BYTES >> 20} MiB. "
                 "A line is a paragraph; break the text into lines."
             )
+        if not _is_chosen(number, share):
+            continue
         if b"\0" in raw:
             raise CorpusError(
                 f"{place}, line {number}: holds NUL bytes, so it is binary or UTF-16; expected UTF-8 text. "

@@ -24,6 +24,8 @@ class RunOptions:
     """Look for a learning rate and do nothing else."""
     device: str = "cpu"
     command: str = ""
+    n_workers: int | None = None
+    """Processes that tokenize; None: one for each core that this one may use."""
     licence: str | None = None
     """Of the bundle, an SPDX identifier; None: the card names none."""
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from model.tokenizer import Tokenizer
-from training.augmentation import LANGUAGES, Augmentation
+from training.augmentation import LANGUAGES, STRETCH_PARAGRAPHS, Augmentation
 from training.config import TrainingConfig
 from training.corpus import Document, SourceRecord, fingerprint, read_documents, spool
 from training.duplicates import check_files, find_duplicates, told
+from training.encoding import available_cores
 from training.errors import CheckpointError
 from training.fit_tokenizer import fit_tokenizer
 from training.options import RunOptions
 from training.progress import say
 from training.pronouns import Pairs
-from training.shards import TokenShards, prepare_shards, sources_of
+from training.shards import Progress, TokenShards, prepare_shards, sources_of
 from training.sources import STANDARD_INPUT
 from training.stories import grammar_sha256, story_documents
 
@@ -27,6 +28,10 @@ N_STORIES = 60_000
 """Documents of stories, of one story or a few each."""
 STORIES_FITTED = 5_000
 """Of these, how many the tokenizer is fitted to."""
+
+FITTED_BYTES = 256 << 20
+"""Of a larger corpus the tokenizer is fitted to an even sample of about this size, as the files lie on disk."""
+SAY_EVERY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,30 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
     if not augmentation.is_on and (config.rename_share or config.swap_share):
         say(f"no augmentation: there are no lists of names and gendered words for the language {pairs.language!r}")
 
-    def documents() -> Iterator[Document]:
-        return augmentation.documents(read_documents(texts, options.text_field))
+    n_workers = options.n_workers or available_cores()
+    share = fitted_share(sources)
 
     def fitted() -> Iterator[Document]:
-        yield from documents()
+        if share < 1:
+            say(f"the tokenizer is fitted to {share:.1%} of the corpus")
+        yield from augmentation.documents(read_documents(texts, options.text_field, share=share))
         if has_stories:
             yield from story_documents(STORIES_FITTED, config.seed)
 
     tokenizer = _tokenizer(config, pairs, fitted(), sources, augmentation.identity(), options)
     say("preparing token shards")
-    tokens = prepare_shards(folder / "shards", documents(), tokenizer, sources, augmentation.identity())
+    tokens = prepare_shards(
+        folder / "shards",
+        # Stretches of paragraphs are counted here where they are to be changed; else the workers normalise as well.
+        read_documents(texts, options.text_field, raw=not augmentation.is_on),
+        tokenizer,
+        sources,
+        augmentation.identity(),
+        transform=augmentation.changed if augmentation.is_on else None,
+        stretch_paragraphs=STRETCH_PARAGRAPHS if augmentation.is_on else 1,
+        n_workers=n_workers,
+        listener=_Teller(),
+    )
     say(f"{len(tokens):,} tokens of {len(tokens.document_starts):,} documents")
     if options.parent:
         _tell_unknown(tokens, options.parent.name)
@@ -75,13 +93,21 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
     if has_stories:
         made_with = {"stories": N_STORIES, "grammar_sha256": grammar_sha256(), "seed": config.seed}
         texts_of_stories = story_documents(N_STORIES, config.seed)
-        stories = prepare_shards(folder / "story-shards", texts_of_stories, tokenizer, [], made_with)
+        stories = prepare_shards(
+            folder / "story-shards", texts_of_stories, tokenizer, [], made_with, n_workers=n_workers
+        )
         say(f"{len(stories):,} tokens of stories")
     held_out = None
     if options.valid:
-        valid_documents = read_documents(options.valid, options.text_field)
-        held_out = prepare_shards(folder / "valid-shards", valid_documents, tokenizer, valid_sources)
-        if not options.resume:  # else it was told at the start
+        held_out = prepare_shards(
+            folder / "valid-shards",
+            read_documents(options.valid, options.text_field, raw=True),
+            tokenizer,
+            valid_sources,
+            n_workers=n_workers,
+            listener=_Teller(),
+        )
+        if not options.resume:  # else it was told already
             found = find_duplicates(tokens, held_out, tokenizer)
             for line in told(found, options.valid, options.text_field):
                 say(f"warning: {line}")
@@ -102,6 +128,27 @@ def _tell_unknown(tokens: TokenShards, parent: str) -> None:
     share = tokens.unknown_share
     line = f"{share:.2%} of the pieces of these texts are unknown to the tokenizer of {parent}"
     say(f"warning: {line}: a new training, with a tokenizer of its own, may do better" if share > 0.01 else line)
+
+
+class _Teller:
+    """Says how far a long preparation is, every SAY_EVERY_SECONDS."""
+
+    def __init__(self) -> None:
+        self.last: Progress | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        if self.last is None:
+            self.last = progress  # what an earlier, interrupted preparation had done
+        seconds = progress.elapsed_seconds - self.last.elapsed_seconds
+        if seconds >= SAY_EVERY_SECONDS:
+            rate = (progress.n_tokens - self.last.n_tokens) / seconds
+            say(f"{progress.n_tokens:,} tokens, {progress.n_characters:,} characters; {rate:,.0f} tokens/s")
+            self.last = progress
+
+
+def fitted_share(sources: Sequence[SourceRecord]) -> float:
+    """The share of the corpus that the tokenizer is fitted to."""
+    return min(1.0, FITTED_BYTES / max(sum(source.bytes for source in sources), 1))
 
 
 def _spooled(folder: Path, options: RunOptions) -> str:

@@ -1,17 +1,20 @@
 """Token shards: a corpus as piece ids on disk, memory-mapped, hashed, reused when nothing changed.
 
 A folder holds `tokens-00000.bin` ... (ids, little-endian, uint16 or uint32), `documents.npy` (where each document
-starts) and `manifest.json`, written last: without it the folder is unfinished. Every document stands as
-<s> ids </s>, a newline piece between paragraphs.
+starts) and `manifest.json`, written last: without it the folder is unfinished, and preparing it again goes on where it
+stopped. Every document stands as <s> ids </s>, a newline piece between paragraphs.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +24,13 @@ from numpy.typing import NDArray
 from model.text import NORMALISER_VERSION
 from model.tokenizer import Tokenizer
 from training.corpus import Document, SourceRecord
+from training.encoding import Encoder, Stretch, Transform, chunks, encoded
 from training.errors import ShardError
+from training.shard_writer import ShardWriter, sha256, write_json
 
 logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-SHARD_TOKENS = 1 << 26
-"""Most ids in one file."""
 
 Ids = NDArray[np.integer[Any]]
 
@@ -40,7 +43,7 @@ class TokenShards:
         dtype = np.dtype(manifest["dtype"])
         self._parts = [np.memmap(folder / part["name"], dtype=dtype, mode="r") for part in manifest["shards"]]
         self._starts = np.cumsum([0] + [len(part) for part in self._parts])
-        self.document_starts: Ids = np.load(folder / "documents.npy", allow_pickle=False)
+        self.document_starts: Ids = np.load(folder / "documents.npy", mmap_mode="r", allow_pickle=False)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -83,18 +86,36 @@ class TokenShards:
         return int(self.document_starts[after]) if after < len(self.document_starts) else len(self)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a preparation is."""
+
+    n_tokens: int
+    n_characters: int
+    elapsed_seconds: float
+    """Since this process began; what an earlier one did is in the counts alone."""
+
+
 def prepare_shards(
     folder: Path,
     documents: Iterable[Document],
     tokenizer: Tokenizer,
     sources: list[SourceRecord],
     made_with: Mapping[str, Any] | None = None,
+    *,
+    transform: Transform | None = None,
+    stretch_paragraphs: int = 1,
+    n_workers: int = 1,
+    listener: Callable[[Progress], None] | None = None,
 ) -> TokenShards:
-    """The shards of these documents in `folder`: those that are there if they came from the same texts, else new ones.
+    """The shards of these documents in `folder`: those that are there if they came from the same things, else new ones.
 
-    `made_with`: what the documents depend on beside `sources`, as JSON.
-
-    Raises ShardError when they cannot be written, and when shards on disk are damaged and cannot be replaced.
+    `documents`: their paragraphs may be raw lines (`read_documents(..., raw=True)`), which the workers normalise; read
+    only when there is something to write. `made_with`: what documents and `transform` depend on beside `sources`, as
+    JSON. `transform`: what becomes of the paragraphs before they are tokenized; it is given whole stretches of so many
+    paragraphs of a document, so the documents' paragraphs must be normalised where stretches are of more than one.
+    `n_workers`: processes that tokenize; the files do not depend on it. `listener`: told after every chunk.
+    Raises ShardError when they cannot be written; what was done is kept, and the same call goes on from there.
     """
     identity = {
         "format_version": FORMAT_VERSION,
@@ -107,10 +128,15 @@ def prepare_shards(
     existing = _open_if_same(folder, identity)
     if existing is not None:
         return existing
+    encoder = Encoder(tokenizer, transform)
     try:
-        return _write(folder, documents, tokenizer, identity)
+        manifest = _write(folder, chunks(documents, stretch_paragraphs), encoder, identity, n_workers, listener)
     except OSError as error:
-        raise ShardError(f"token shards cannot be written to {folder}: {error}.") from error
+        raise ShardError(
+            f"token shards cannot be written to {folder}: {error}. When that is mended, give the same command again: "
+            "it goes on where it stopped."
+        ) from error
+    return TokenShards(folder, manifest)
 
 
 def sources_of(folder: Path) -> list[dict[str, Any]] | None:
@@ -122,42 +148,32 @@ def sources_of(folder: Path) -> list[dict[str, Any]] | None:
     return manifest.get("sources") if isinstance(manifest, dict) else None
 
 
-def _write(folder: Path, documents: Iterable[Document], tokenizer: Tokenizer, identity: dict[str, Any]) -> TokenShards:
+def _write(
+    folder: Path,
+    corpus: Iterator[list[Stretch]],
+    encoder: Encoder,
+    identity: dict[str, Any],
+    n_workers: int,
+    listener: Callable[[Progress], None] | None,
+) -> dict[str, Any]:
+    """Writes what is missing of the shards, and the manifest, which it returns."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest_path = folder / "manifest.json"
     manifest_path.unlink(missing_ok=True)
-    writer = _Writer(folder, np.dtype("<u2" if tokenizer.vocabulary_size <= 1 << 16 else "<u4"))
-    newline = tokenizer.encode_ids("\n")
-    starts: list[int] = []
-    n_unknown = n_characters = 0
-    for document in documents:
-        starts.append(writer.n_tokens)
-        writer.add([tokenizer.begin_id])
-        between: list[int] = []
-        for paragraph in document.paragraphs:
-            ids = tokenizer.encode_ids(paragraph)
-            writer.add(between + ids)
-            n_unknown += ids.count(tokenizer.unknown_id)
-            n_characters += len(paragraph) + 1
-            between = newline
-        writer.add([tokenizer.end_id])
-    if not starts:
-        raise ShardError("the corpus holds no document; expected at least one paragraph of text.")
-    documents_path = folder / "documents.npy"
-    np.save(documents_path, np.asarray(starts, dtype=np.int64))
-    manifest = identity | {
-        "dtype": writer.dtype.str,
-        "shards": writer.close(),
-        "documents_sha256": _sha256(documents_path),
-        "n_tokens": writer.n_tokens,
-        "n_documents": len(starts),
-        "n_unknown": n_unknown,
-        "n_characters": n_characters,
-    }
-    temporary = manifest_path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(manifest, indent=1))
-    temporary.replace(manifest_path)
-    return TokenShards(folder, manifest)
+    started = time.monotonic()
+    with closing(ShardWriter(folder, encoder.dtype, identity)) as writer:
+        todo = itertools.islice(corpus, writer.n_chunks, None)  # those done are read and passed over
+        with closing(encoded(todo, encoder, n_workers)) as done:
+            for chunk in done:
+                writer.add(chunk)
+                if listener is not None:
+                    listener(Progress(writer.n_tokens, writer.n_characters, time.monotonic() - started))
+        if not writer.n_documents:
+            raise ShardError("the corpus holds no document; expected at least one paragraph of text.")
+        manifest = identity | writer.finish()
+        write_json(manifest_path, manifest)
+        writer.clear()
+    return manifest
 
 
 def _open_if_same(folder: Path, identity: dict[str, Any]) -> TokenShards | None:
@@ -170,59 +186,10 @@ def _open_if_same(folder: Path, identity: dict[str, Any]) -> TokenShards | None:
         return None
     for part in manifest["shards"]:
         path = folder / part["name"]
-        if not path.is_file() or path.stat().st_size != part["bytes"] or _sha256(path) != part["sha256"]:
+        if not path.is_file() or path.stat().st_size != part["bytes"] or sha256(path) != part["sha256"]:
             logger.warning("the token shard %s is missing or damaged: the shards are made again from the texts", path)
             return None
     documents_path = folder / "documents.npy"
-    if not documents_path.is_file() or _sha256(documents_path) != manifest.get("documents_sha256"):
+    if not documents_path.is_file() or sha256(documents_path) != manifest.get("documents_sha256"):
         return None
     return TokenShards(folder, manifest)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _Writer:
-    """Appends ids to numbered files of at most SHARD_TOKENS each, hashing as it goes."""
-
-    def __init__(self, folder: Path, dtype: np.dtype[Any]) -> None:
-        self.folder, self.dtype = folder, dtype
-        self.n_tokens = 0
-        self._pending: list[int] = []
-        self._shards: list[dict[str, Any]] = []
-
-    def add(self, ids: list[int]) -> None:
-        self._pending += ids
-        self.n_tokens += len(ids)
-        if len(self._pending) >= 1 << 18:
-            self._flush()
-
-    def _flush(self) -> None:
-        while self._pending:
-            if not self._shards or self._shards[-1]["tokens"] == SHARD_TOKENS:
-                name = f"tokens-{len(self._shards):05d}.bin"
-                (self.folder / name).write_bytes(b"")
-                self._shards.append({"name": name, "tokens": 0, "hash": hashlib.sha256()})
-            shard = self._shards[-1]
-            taken, self._pending = (
-                self._pending[: SHARD_TOKENS - shard["tokens"]],
-                self._pending[SHARD_TOKENS - shard["tokens"] :],
-            )
-            data = np.asarray(taken, dtype=self.dtype).tobytes()
-            with (self.folder / shard["name"]).open("ab") as file:
-                file.write(data)
-            shard["hash"].update(data)
-            shard["tokens"] += len(taken)
-
-    def close(self) -> list[dict[str, Any]]:
-        self._flush()
-        return [
-            {
-                "name": shard["name"],
-                "bytes": shard["tokens"] * self.dtype.itemsize,
-                "sha256": shard["hash"].hexdigest(),
-            }
-            for shard in self._shards
-        ]

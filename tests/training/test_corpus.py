@@ -9,12 +9,13 @@ import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from training import corpus
-from training.corpus import read_documents
+from training.corpus import paragraphs_of, read_documents
 from training.errors import CorpusError
 
 
@@ -140,3 +141,33 @@ def test_reading_takes_memory_that_does_not_grow_with_the_corpus(tmp_path: Path)
     tracemalloc.stop()
     assert n_paragraphs == 2_000
     assert peak < 1 << 20
+
+
+def test_raw_lines_become_the_same_paragraphs_once_normalised(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("\n \nHe\u00a0was\n\n\n\u200b\n\u201cShe\u201d \x85 too\n\n", encoding="utf-8")
+    raw = [list(document.paragraphs) for document in read_documents([path], raw=True)]
+    assert raw[0][0] == "He\u00a0was\n"
+    assert list(read(path).values()) == [list(paragraphs_of(raw[0]))] == [["He was", "", '"She"', "too"]]
+
+
+def test_what_comes_after_a_paragraph_may_begin_with_a_break() -> None:
+    assert list(paragraphs_of(["", "he"])) == ["he"]
+    assert list(paragraphs_of(["", "he"], begun=True)) == ["", "he"]
+
+
+@pytest.mark.parametrize("kind", ["text", "json lines"])
+def test_a_share_is_spread_evenly_and_always_the_same(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / ("numbers.txt" if kind == "text" else "numbers.jsonl")
+    lines = [str(n) if kind == "text" else json.dumps({"text": str(n)}) for n in range(1, 1001)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+    def chosen(share: float) -> list[int]:
+        return [int(p) for document in read_documents([path], share=share) for p in document.paragraphs]
+
+    tenth = chosen(0.1)
+    assert 95 <= len(tenth) <= 106
+    assert tenth == chosen(0.1)
+    assert max(np.diff(tenth)) <= 20  # nowhere a long stretch without one
+    assert chosen(1.0) == list(range(1, 1001))
+    assert chosen(1e-9) == [1]

@@ -12,7 +12,7 @@ import pytest
 
 from model.tokenizer import KINDS, Tokenizer
 from tests.tiny import SENTENCES, tiny_documents, tiny_shards, tiny_sources, tiny_tokenizer
-from training import shards
+from training import shard_writer, shards
 from training.corpus import Document
 from training.errors import ShardError
 from training.shards import TokenShards, prepare_shards
@@ -65,7 +65,7 @@ def test_unknown_pieces_and_characters_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_reading_goes_on_across_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(shards, "SHARD_TOKENS", size)
+    monkeypatch.setattr(shard_writer, "SHARD_TOKENS", size)
     tokenizer = tiny_tokenizer()
     expected = _ids_of(TEXTS, tokenizer)
     tiny_shards(tmp_path, TEXTS, tokenizer)
@@ -208,7 +208,7 @@ def test_ids_beyond_two_bytes_are_kept_whole(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_TOKENS", 1 << 19)
+    monkeypatch.setattr(shard_writer, "SHARD_TOKENS", 1 << 19)
     paragraph = " ".join(SENTENCES)
     tokenizer = tiny_tokenizer()
     n_each = len(tokenizer.encode_ids(paragraph)) + 1
