@@ -87,7 +87,7 @@ class TrainingConfig:
     """Stop after this long; such a run cannot be repeated exactly."""
 
     precision: str = "auto"
-    """Of the recurrent layers' products: float32, bf16, or auto (bf16 where the processor has it)."""
+    """Of matrix products: float32, bf16, or auto (bf16 where the processor has it)."""
 
     seed: int = 1
     """Of initial weights, windows, dropout, augmentation and stories."""

@@ -84,7 +84,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.network = Network(config.network(tokenizer.vocabulary_size), config.dropout).to(device)
         self.optimiser = make_optimiser(self.network, config.learning_rate, config.weight_decay)
-        self.objective = Objective(self.network, tokenizer.continues)
+        self.precision = Precision(config.precision, device)
+        self.objective = Objective(self.network, tokenizer.continues, self.precision.products)
         contrasts = ContrastTable(pairs, tokenizer)
         bidirectional = config.direction == "bidirectional"
 
@@ -111,7 +112,6 @@ class Trainer:
             stories=stories,
             story_share=config.story_share,
         )
-        self.precision = Precision(config.precision, device)
         held_out_batches = Batches(
             held_out or tokens,
             tokenizer,

@@ -33,35 +33,45 @@ class TiedCrossEntropy(torch.autograd.Function):
     """Mean cross-entropy of a tied softmax in chunks; the gradient is made on the way forward.
 
     r (N, E), embedding (V, E), bias (V,), target (N,): a piece, or -1 where any piece of `ending` (V,) will do,
-    whose loss is -log of their summed probability.
+    whose loss is -log of their summed probability. `products`: the precision of the three matrix products; softmax,
+    loss and the gradients' sums over chunks are float32 in any case.
     """
 
     @staticmethod
-    def forward(ctx: Any, r: Tensor, embedding: Tensor, bias: Tensor, target: Tensor, ending: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, r: Tensor, embedding: Tensor, bias: Tensor, target: Tensor, ending: Tensor, products: torch.dtype
+    ) -> Tensor:
         total = r.new_zeros((), dtype=torch.float32)
         grad_r = torch.empty_like(r)
         grad_embedding, grad_bias = torch.zeros_like(embedding), torch.zeros_like(bias)
+        r_low, embedding_low = r.to(products), embedding.to(products)
+        held = (min(CHUNK, len(r)), len(embedding))  # (chunk, V): memory once for all chunks
+        held_logits, held_gradient = r.new_empty(held, dtype=torch.float32), r.new_empty(held, dtype=torch.float32)
+        held_low = held_logits if products == torch.float32 else r.new_empty(held, dtype=products)
         for start in range(0, len(r), CHUNK):
             part = slice(start, start + CHUNK)
-            logits = torch.addmm(bias, r[part], embedding.t()).float()  # (chunk, V)
-            logits -= logits.amax(dim=1, keepdim=True)
+            n = len(r[part])
+            low, logits, gradient = held_low[:n], held_logits[:n], held_gradient[:n]
+            torch.mm(r_low[part], embedding_low.t(), out=low)
+            torch.add(low, bias, out=logits)
+            torch.softmax(logits, dim=1, out=gradient)  # the target's share is taken off below
+            normaliser = logits.amax(dim=1) - gradient.amax(dim=1).log()  # log of the sum of exponentials
             wanted, ends = target[part].clamp(min=0), target[part] < 0
-            total -= logits.gather(1, wanted[:, None]).squeeze(1)[~ends].sum()
-            exponentials = logits.exp_()
-            normaliser = exponentials.sum(dim=1, keepdim=True)
-            total += normaliser.log().sum()
-            gradient = exponentials.div_(normaliser)  # softmax; the target's share is taken off below
+            total += (normaliser - logits.gather(1, wanted[:, None]).squeeze(1))[~ends].sum()
             if ends.any():
                 allowed = gradient[ends] * ending
                 share = allowed.sum(dim=1, keepdim=True)
-                total -= (share * normaliser[ends]).log().sum()
+                total -= share.log().sum()
                 gradient[ends] -= allowed / share
             rows = torch.nonzero(~ends).squeeze(1)
             gradient[rows, wanted[rows]] -= 1.0
-            gradient = gradient.to(r.dtype)
-            grad_r[part] = gradient @ embedding
-            grad_embedding.addmm_(gradient.t(), r[part])
             grad_bias += gradient.sum(dim=0)
+            low = gradient if products == torch.float32 else low.copy_(gradient)
+            grad_r[part] = low @ embedding_low
+            if products == grad_embedding.dtype:
+                grad_embedding.addmm_(low.t(), r_low[part])
+            else:
+                grad_embedding += low.t() @ r_low[part]
         ctx.save_for_backward(grad_r, grad_embedding, grad_bias)
         ctx.n_places = max(len(r), 1)
         mean: Tensor = total / ctx.n_places
@@ -71,15 +81,24 @@ class TiedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         scale = grad_outputs[0] / ctx.n_places
         grad_r, grad_embedding, grad_bias = ctx.saved_tensors
-        return grad_r * scale, grad_embedding * scale, grad_bias * scale, None, None
+        return grad_r * scale, grad_embedding * scale, grad_bias * scale, None, None, None
 
 
 def tied_cross_entropy(
-    r: Tensor, embedding: Tensor, bias: Tensor, target: Tensor, ending: Tensor | None = None
+    r: Tensor,
+    embedding: Tensor,
+    bias: Tensor,
+    target: Tensor,
+    ending: Tensor | None = None,
+    products: torch.dtype | None = None,
 ) -> Tensor:
-    """Mean nats of `target` (N,) under softmax(embedding r + bias); see TiedCrossEntropy. 0 when there is no place."""
+    """Mean nats of `target` (N,) under softmax(embedding r + bias); see TiedCrossEntropy. 0 when there is no place.
+
+    `products`: None: in the precision of r.
+    """
     ending = torch.zeros_like(bias) if ending is None else ending
-    value: Tensor = TiedCrossEntropy.apply(r, embedding, bias, target, ending)  # type: ignore[no-untyped-call]
+    products = r.dtype if products is None else products
+    value: Tensor = TiedCrossEntropy.apply(r, embedding, bias, target, ending, products)  # type: ignore[no-untyped-call]
     return value
 
 
@@ -161,9 +180,10 @@ def _index(values: np.ndarray, like: Tensor) -> Tensor:
 class Objective:
     """Losses of a batch, from the places asked of it."""
 
-    def __init__(self, network: Network, continues: np.ndarray) -> None:
-        """`continues`: (V,) the pieces that would go on with a word."""
-        self.network = network
+    def __init__(self, network: Network, continues: np.ndarray, products: torch.dtype | None = None) -> None:
+        """`continues`: (V,) the pieces that would go on with a word. `products`: the precision of the output layer's
+        products while the network trains; None: of its weights, as it is when measured."""
+        self.network, self.products = network, products
         device = network.projection_bias.device
         self.ending = torch.from_numpy(~continues).to(device, torch.float32)
 
@@ -216,5 +236,10 @@ class Objective:
         backward = states.backward_at(places) if both_sides else None
         r = self.network.readout(states.forward_at(places), backward)
         return tied_cross_entropy(
-            r, self.network.embedding.weight, self.network.output_bias, _index(target, r), self.ending
+            r,
+            self.network.embedding.weight,
+            self.network.output_bias,
+            _index(target, r),
+            self.ending,
+            self.products if self.network.training else None,
         )

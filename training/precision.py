@@ -1,4 +1,4 @@
-"""In which precision the recurrent layers' products are computed in training: float32, or bf16 by autocast.
+"""In which precision matrix products are computed in training: float32, or bf16, in recurrent layers by autocast.
 
 Weights, losses, gradients' sums and the optimiser stay float32. Knows processors; knows no network.
 """
@@ -16,6 +16,11 @@ class Precision:
     def __init__(self, setting: str, device: str) -> None:
         self.device_type = torch.device(device).type
         self.name = setting if setting != "auto" else ("bf16" if _has_bf16(self.device_type) else "float32")
+
+    @property
+    def products(self) -> torch.dtype | None:
+        """What the output layer is told; None: the precision of the weights."""
+        return torch.bfloat16 if self.name == "bf16" else None
 
     def __enter__(self) -> None:
         enabled = self.name == "bf16"

@@ -68,6 +68,62 @@ def test_a_target_of_minus_one_is_the_summed_probability_of_what_may_end_a_word(
     _assert_same(n_places, mixed)
 
 
+BF16 = 2e-2
+"""bf16 has 8 bits: a logit of up to 8 is off by up to 2 ** -6, a probability by as much of itself; of the largest."""
+
+
+@pytest.mark.parametrize("n_places", [1, 2 * CHUNK + 5])
+def test_products_in_bf16_come_near_those_in_float32(n_places: int) -> None:
+    random = torch.Generator().manual_seed(1)
+    r = (2 * torch.randn(n_places, 64, generator=random)).requires_grad_()
+    embedding = (torch.randn(500, 64, generator=random) / 8).requires_grad_()
+    bias = torch.randn(500, generator=random).requires_grad_()
+    target = torch.randint(-1, 500, (n_places,), generator=random)
+    ending = (torch.arange(500) % 3 == 0).float()
+
+    def computed(products: torch.dtype | None) -> tuple[float, tuple[Tensor, ...]]:
+        value = tied_cross_entropy(r, embedding, bias, target, ending, products)
+        assert value.dtype == torch.float32
+        return value.item(), torch.autograd.grad(value, (r, embedding, bias))
+
+    (value, gradients), (expected, expected_gradients) = computed(torch.bfloat16), computed(None)
+    assert value == pytest.approx(expected, rel=2e-3)
+    assert value != expected
+    for got, wanted in zip(gradients, expected_gradients, strict=True):
+        assert got.dtype == torch.float32
+        torch.testing.assert_close(got, wanted, rtol=0, atol=BF16 * float(wanted.abs().max()))
+
+
+def test_sums_over_many_chunks_are_not_rounded_to_bf16() -> None:
+    n_places = 40 * CHUNK  # added up in bf16, 40 equal terms would be off by a tenth
+    r, embedding = torch.full((n_places, 1), 1.0), torch.tensor([[1.0], [-1.0]], requires_grad=True)
+    value = tied_cross_entropy(
+        r, embedding, torch.zeros(2), torch.zeros(n_places, dtype=torch.int64), None, torch.bfloat16
+    )
+    (gradient,) = torch.autograd.grad(value, embedding)
+    wrong = 1 / (1 + np.exp(2.0))
+    assert value.item() == pytest.approx(-np.log(1 - wrong), rel=1e-5)
+    assert gradient.flatten().tolist() == pytest.approx([-wrong, wrong], rel=BF16)
+
+
+def test_a_network_is_measured_in_the_precision_of_its_weights() -> None:
+    network, batch, tokenizer = _network().float(), _batch(), tiny_tokenizer()
+    network.dropout.p = 0.0
+
+    def left(products: torch.dtype | None, training: bool) -> float:
+        network.train(training)
+        objective = Objective(network, tokenizer.continues, products)
+        states = HiddenStates(network, batch, network.initial_state(len(batch.ids)))
+        value = objective.losses(states, _asked(batch)).left
+        assert value is not None
+        return value.item()
+
+    exact = left(None, training=True)
+    assert left(torch.bfloat16, training=False) == exact
+    assert left(torch.bfloat16, training=True) == pytest.approx(exact, rel=2e-3)
+    assert left(torch.bfloat16, training=True) != exact
+
+
 def test_a_word_s_end_worked_out_by_hand() -> None:
     r, embedding = torch.tensor([[1.0]]), torch.tensor([[0.0], [1.0], [2.0]])
     ending = torch.tensor([1.0, 0.0, 1.0])
