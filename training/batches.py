@@ -46,6 +46,11 @@ class Batch:
         """Tokens without padding."""
         return int(self.lengths.sum())
 
+    def of_rows(self, rows: NDArray[np.int64]) -> Batch:
+        """These rows alone, as wide as the longest of them."""
+        width = int(self.lengths[rows].max())
+        return Batch(self.ids[rows, :width], self.lengths[rows], self.fresh[rows], self.ended[rows])
+
 
 class FragmentCutter:
     """Cuts <s> fragment </s> out of a corpus at random; local, so a corpus of any size costs the same."""

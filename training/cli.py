@@ -42,6 +42,7 @@ def train(argv: Sequence[str]) -> int:
 
     import torch  # after the environment is set, which it reads at import
 
+    from training.distributed import local_device
     from training.options import RunOptions
     from training.run import run
 
@@ -58,7 +59,7 @@ def train(argv: Sequence[str]) -> int:
         resume=arguments.resume,
         parent=parent,
         find_learning_rate=arguments.find_learning_rate,
-        device=device,
+        device=local_device(device),
         licence=arguments.license,
         n_workers=arguments.workers,
         command=shlex.join(["anaphora", "train", *(word for word in argv if word != "--resume")]),

@@ -9,6 +9,7 @@ TrainingError (an AnaphoraError)    anything below: one clear line for a person
 ├── PairsError                      a pairs file that cannot be used
 ├── CheckpointError                 a checkpoint that is missing, damaged or of another run
 ├── DivergedError                   the loss is no longer a number
+├── WorkerLostError                 one of several processes that train together has ended
 └── EvaluationError                 a suite or its data that cannot be scored
 """
 
@@ -51,6 +52,10 @@ class CheckpointError(TrainingError):
 
 class DivergedError(TrainingError):
     """The loss or a weight is no longer a finite number, so going on would train nothing."""
+
+
+class WorkerLostError(TrainingError):
+    """Another of the processes that train together has ended, or does not answer."""
 
 
 class EvaluationError(TrainingError):

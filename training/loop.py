@@ -27,9 +27,11 @@ from training.checkpoint import (
 )
 from training.config import TrainingConfig
 from training.contrasts import ContrastTable
+from training.distributed import World
 from training.errors import CheckpointError, DivergedError
 from training.objective import HiddenStates, Objective
 from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser
+from training.parallel import Part
 from training.places import PlaceFinder
 from training.precision import Precision
 from training.pronouns import Pairs
@@ -70,9 +72,15 @@ class Trainer:
         run_folder: Path,
         device: str = "cpu",
         stories: TokenShards | None = None,
+        world: World | None = None,
     ) -> None:
-        """`held_out`: validation text; None holds out the end of `tokens`. `stories`: the documents of story rows."""
+        """`held_out`: validation text; None holds out the end of `tokens`. `stories`: the documents of story rows.
+        `world`: the processes that train together.
+
+        Raises TrainingConfigError when they are more than there are rows.
+        """
         self.config, self.pairs, self.run_folder = config, pairs, run_folder
+        self.world = World() if world is None else world
         self.identity: dict[str, Any] = {
             "tokenizer": hashlib.sha256(tokenizer.serialized).hexdigest(),
             "training texts": tokens.sha256,
@@ -84,6 +92,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.network = Network(config.network(tokenizer.vocabulary_size), config.dropout).to(device)
         self.optimiser = make_optimiser(self.network, config.learning_rate, config.weight_decay)
+        self.part = Part(self.world, self.network, config)
         self.precision = Precision(config.precision, device)
         self.objective = Objective(self.network, tokenizer.continues, self.precision.products)
         contrasts = ContrastTable(pairs, tokenizer)
@@ -122,12 +131,13 @@ class Trainer:
             start=0 if held_out else stop,
         )
         self.validation = Validation(held_out_batches, finder(0.1), VALIDATION_BATCHES)
-        self.carried = self.network.initial_state(self.batches.n_streams)
+        self.carried = self.network.initial_state(len(self.world.own(self.batches.n_streams)))
         self.n_steps = self.n_tokens = 0
         self.elapsed_seconds = 0.0
         self.history: list[dict[str, Any]] = []
         self._recent: list[dict[str, float]] = []
         self.stop_requested = False
+        self._agreed_to_stop = False
         self.saved_step = 0
         """Steps of the latest checkpoint."""
 
@@ -138,18 +148,17 @@ class Trainer:
 
     def step(self, learning_rate: float | None = None) -> None:
         """Reads one batch, and moves the weights a little. `learning_rate`: instead of the schedule's."""
-        batch = self.batches.next()
-        asked = self.finder.find(batch, np.random.default_rng([self.config.seed, 3, self.n_steps]))
+        whole = self.batches.next()
+        all_asked = self.finder.find(whole, np.random.default_rng([self.config.seed, 3, self.n_steps]))
+        batch, asked = self.part.own(whole, all_asked, self.n_steps)
         self._set_learning_rate(learning_rate)
 
         with self.precision:
             states = HiddenStates(self.network, batch, self._forward_state(batch.fresh))
         losses = self.objective.losses(states, asked, with_language_model=self.config.language_model_weight > 0)
-        loss = losses.weighted(self.config.language_model_weight, self.config.contrast_weight)
-
         self.optimiser.zero_grad(set_to_none=True)
-        if loss.requires_grad:  # a batch may hold nothing to learn from
-            loss.backward()  # type: ignore[no-untyped-call]
+        losses = self.part.backward(losses, asked, all_asked)
+        loss = losses.weighted(self.config.language_model_weight, self.config.contrast_weight)
         norm = clip_gradients(self.network.parameters(), self.config.gradient_clip)
         if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
             raise DivergedError(
@@ -159,19 +168,19 @@ class Trainer:
             )
         self.optimiser.step()
 
-        n_streams = self.batches.n_streams
+        n_streams = len(self.carried[0][0])
         kind = self.network.projection_bias.dtype  # whatever the precision of the reading
         self.carried = [tuple(part[:n_streams].detach().to(kind) for part in layer) for layer in states.final_state]
         self.n_steps += 1
-        self.n_tokens += batch.n_tokens
+        self.n_tokens += whole.n_tokens
         terms = {name: float(term.detach()) for name, term in vars(losses).items() if term is not None}
         self._recent.append(terms | {"loss": float(loss.detach()), "gradient_norm": norm})
 
     def _origin(self, states: HiddenStates) -> str:
         """Which texts the latest batch was read from: those of its rows that are no longer finite, else all."""
-        windows, n_rows = self.batches.windows, self.config.rows
+        windows, own = self.batches.windows, self.world.own(self.config.rows).tolist()
         finite = torch.stack([part.isfinite().all(dim=1) for layer in states.final_state for part in layer]).all(dim=0)
-        rows = [row for row, is_finite in enumerate(finite.tolist()) if not is_finite] or list(range(n_rows))
+        rows = [row for row, is_finite in zip(own, finite.tolist(), strict=True) if not is_finite] or own
         streams = [row for row in rows if row < len(windows)]
         told = [
             f"stream {row} at token {windows[row]} of {self.batches.tokens.document_name(windows[row])}"
@@ -199,7 +208,7 @@ class Trainer:
     def _forward_state(self, fresh: np.ndarray) -> list[tuple[torch.Tensor, ...]]:
         """What the forward stacks start from: carried in the streams that go on, zeros everywhere else."""
         state = self.network.initial_state(len(fresh))
-        keep = torch.from_numpy(~fresh[: self.batches.n_streams]).to(self.network.projection_bias.device)
+        keep = torch.from_numpy(~fresh[: len(self.carried[0][0])]).to(self.network.projection_bias.device)
         for layer, carried in zip(state, self.carried, strict=True):
             for part, old in zip(layer, carried, strict=True):
                 part[: len(old)] = old * keep[:, None]
@@ -223,25 +232,34 @@ class Trainer:
         """Steps until the end or until `stop_requested`; True when it got to the end. Saves either way."""
         self.network.train()
         last_saved = time.monotonic()
-        while self.progress < 1 and not self.stop_requested:
+        while self.progress < 1 and not self._stops:
             started = time.monotonic()
             self.step()
             if self.n_steps % LOG_EVERY_STEPS == 0:
                 self._log()
-            if self.n_steps % self.config.validate_every_steps == 0:
+            if self.n_steps % self.config.validate_every_steps == 0 and self.world.leads:
                 self.validate()
             self.elapsed_seconds += time.monotonic() - started
-            if time.monotonic() - last_saved > 60 * self.config.checkpoint_minutes:
+            is_due = time.monotonic() - last_saved > 60 * self.config.checkpoint_minutes
+            self._agreed_to_stop, is_due, self.elapsed_seconds = self.world.agree(
+                self.stop_requested, is_due, self.elapsed_seconds
+            )
+            if is_due:
                 self.save()
                 last_saved = time.monotonic()
             listener(self)
         finished = self.progress >= 1
         if self._recent:
             self._log()
-        if finished and not any("valid_left_nats" in row and row["step"] == self.n_steps for row in self.history[-2:]):
+        is_validated = any("valid_left_nats" in row and row["step"] == self.n_steps for row in self.history[-2:])
+        if finished and self.world.leads and not is_validated:
             self.validate()
         self.save()
         return finished
+
+    @property
+    def _stops(self) -> bool:
+        return self.stop_requested if self.world.size == 1 else self._agreed_to_stop
 
     def _log(self) -> None:
         row: dict[str, Any] = {
@@ -270,14 +288,18 @@ class Trainer:
         return self.run_folder / CHECKPOINT
 
     def save(self) -> None:
-        """Writes a checkpoint; the one before stays until the new one is whole, and beside it then.
+        """Writes a checkpoint; the one before stays until the new one is whole, and beside it then. All processes call.
 
         Raises DivergedError, nothing written, when a weight or a state is no longer a finite number; CheckpointError.
         """
+        n_streams = self.batches.n_streams
+        carried = [tuple(self.world.gathered(part, n_streams) for part in layer) for layer in self.carried]
+        if not self.world.leads:
+            return
         tensors: dict[str, torch.Tensor] = {}
         tensors |= {f"network.{name}": value for name, value in self.network.named_weights().items()}
         tensors |= {f"optimiser.{name}": value for name, value in optimiser_tensors(self.optimiser).items()}
-        for layer, parts in enumerate(self.carried):
+        for layer, parts in enumerate(carried):
             tensors |= {f"carried.{layer}.{number}": part for number, part in enumerate(parts)}
         if lost := [name for name, value in tensors.items() if not value.isfinite().all()]:
             raise DivergedError(
@@ -317,8 +339,9 @@ class Trainer:
         self.network.load_weights({name: t.numpy() for name, t in checkpoint.group("network.").items()})
         load_optimiser(self.optimiser, checkpoint.group("optimiser."))
         device = self.network.projection_bias.device
+        own = torch.from_numpy(self.world.own(self.batches.n_streams))
         self.carried = [
-            tuple(checkpoint.tensors[f"carried.{layer}.{part}"].to(device) for part in range(len(parts)))
+            tuple(checkpoint.tensors[f"carried.{layer}.{part}"][own].to(device) for part in range(len(parts)))
             for layer, parts in enumerate(self.carried)
         ]
         self.batches.load_state_dict(checkpoint.values["batches"])

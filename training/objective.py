@@ -114,6 +114,12 @@ class Losses:
     """Share of the pronouns that are preferred to their counterparts, ties one half: to be shown, not minimised."""
     right_both: Tensor | None = None
 
+    def scaled(self, own: dict[str, int], whole: dict[str, int]) -> Losses:
+        """Means over `own` places of each term as their part of the mean over the `whole` batch's places."""
+        return Losses(
+            **{name: None if term is None else term * (own[name] / whole[name]) for name, term in vars(self).items()}
+        )
+
     def weighted(self, language_model_weight: float, contrast_weight: float) -> Tensor:
         """The loss that is minimised: the sum of the terms, each times its weight; 0 where the batch asks nothing."""
         terms = [

@@ -23,6 +23,7 @@ class RunOptions:
     find_learning_rate: bool = False
     """Look for a learning rate and do nothing else."""
     device: str = "cpu"
+    """torch's name; in each of several processes its own."""
     command: str = ""
     n_workers: int | None = None
     """Processes that tokenize; None: one for each core that this one may use."""

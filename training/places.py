@@ -30,6 +30,11 @@ class Places:
     def __len__(self) -> int:
         return len(self.row)
 
+    def of_rows(self, rows: Indices) -> tuple[Places, NDArray[np.bool_]]:
+        """The places of these rows, numbered anew, and (N,) which of all places they are."""
+        which = np.isin(self.row, rows)
+        return Places(np.searchsorted(rows, self.row[which]), self.time[which], self.after[which]), which
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -55,6 +60,38 @@ class Asked:
     """(N, R) pieces that the right one is told from as well; -1 where there is none."""
     contrast_seen: NDArray[np.bool_]
     """(N,) whether enough follows for the contrast with both sides to be counted."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many places each term of the loss is the mean of."""
+        n_seen = int(self.contrast_seen.sum())
+        return {
+            "left": len(self.left),
+            "both": len(self.both),
+            "contrast_left": len(self.contrast),
+            "contrast_both": n_seen,
+            "right_left": len(self.contrast),
+            "right_both": n_seen,
+        }
+
+    def of_rows(self, rows: Indices) -> Asked:
+        """What is asked of these rows alone; `rows` rise."""
+        left, in_left = self.left.of_rows(rows)
+        both, in_both = self.both.of_rows(rows)
+        contrast, in_contrast = self.contrast.of_rows(rows)
+        return Asked(
+            left,
+            self.left_target[in_left],
+            both,
+            self.both_target[in_both],
+            contrast,
+            self.contrast_right[in_contrast],
+            self.contrast_wrong[in_contrast],
+            self.contrast_pair[in_contrast],
+            self.contrast_answer[in_contrast],
+            self.contrast_rivals[in_contrast],
+            self.contrast_seen[in_contrast],
+        )
 
 
 class PlaceFinder:

@@ -13,6 +13,7 @@ from model.tokenizer import Tokenizer
 from training.augmentation import LANGUAGES, STRETCH_PARAGRAPHS, Augmentation
 from training.config import TrainingConfig
 from training.corpus import Document, SourceRecord, fingerprint, read_documents, spool
+from training.distributed import rank_of_this_process
 from training.duplicates import check_files, find_duplicates, told
 from training.encoding import available_cores
 from training.errors import CheckpointError
@@ -107,7 +108,7 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
             n_workers=n_workers,
             listener=_Teller(),
         )
-        if not options.resume:  # else it was told already
+        if not options.resume and rank_of_this_process() == 0:  # else it was told already
             found = find_duplicates(tokens, held_out, tokenizer)
             for line in told(found, options.valid, options.text_field):
                 say(f"warning: {line}")

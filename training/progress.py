@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from training.distributed import rank_of_this_process
 from training.loop import Trainer
 
 RECENT_SECONDS = 60.0
@@ -16,8 +17,9 @@ RECENT_SECONDS = 60.0
 
 
 def say(message: str) -> None:
-    """One line, above the progress bar."""
-    tqdm.write(message, file=sys.stderr)
+    """One line, above the progress bar; of several processes only the first one speaks."""
+    if rank_of_this_process() == 0:
+        tqdm.write(message, file=sys.stderr)
 
 
 class Pace:
@@ -75,6 +77,7 @@ class ProgressBar:
             bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{left}{postfix}",
             mininterval=1.0,
             miniters=0,
+            disable=not trainer.world.leads,
         )
         self.latest: dict[str, Any] = {}
         self.pace = Pace()

@@ -55,6 +55,7 @@ def provenance(trainer: Trainer, corpus: Corpus, options: RunOptions) -> dict[st
         "code": {"version": version(), "commit": commit()},
         "versions": {"python": platform.python_version()} | {name: package_version(name) for name in PACKAGES},
         "hardware": hardware(options.device),
+        "n_processes": trainer.world.size,
         "started_at": started_at(options.run_folder),
         "finished_at": _utc(datetime.now(UTC)),
         "elapsed_seconds": round(trainer.elapsed_seconds, 3),

@@ -10,12 +10,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from training.checkpoint import has_checkpoint
 from training.config import TrainingConfig
 from training.destination import check_replaceable
+from training.distributed import World, joined
 from training.errors import CheckpointError, CorpusError, TrainingConfigError
 from training.event_files import EventFiles
 from training.loop import CHECKPOINT, Trainer
@@ -24,14 +25,25 @@ from training.preparation import prepare
 from training.progress import ProgressBar, say
 from training.pronouns import Pairs
 from training.provenance import note_start
+from training.sources import STANDARD_INPUT
 
 
 def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     """Trains, and writes the bundle; False when it was stopped before the end (the checkpoint is saved).
 
-    Raises TrainingError and its kin; OSError where a folder cannot be written.
+    Where torchrun started several processes, each calls this and the first one writes. Raises TrainingError and its
+    kin; OSError where a folder cannot be written.
     """
+    with joined(options.device) as world:
+        return _run(config, pairs, options, world)
+
+
+def _run(config: TrainingConfig, pairs: Pairs, options: RunOptions, world: World) -> bool:
     check_replaceable(options.out)
+    if world.size > 1 and STANDARD_INPUT in options.corpus:
+        raise TrainingConfigError("several processes cannot share standard input; save the text to a file first.")
+    if world.size > 1 and options.find_learning_rate:
+        raise TrainingConfigError("one process looks for a learning rate; leave torchrun out.")
     folder = options.run_folder
     started = has_checkpoint(folder / CHECKPOINT)
     if options.resume and not started:
@@ -42,21 +54,22 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not started:
+        if not started and world.leads:
             note_start(folder)
     except OSError as error:
         raise TrainingConfigError(
             f"the run's folder {folder} cannot be written ({error.strerror or error}); give another --out."
         ) from error
     try:  # a run that has begun keeps what was prepared for it
-        corpus = prepare(config, pairs, replace(options, resume=started))
+        prepared = replace(options, resume=started)
+        corpus = world.first_on_each_machine(lambda: prepare(config, pairs, prepared))
     except OSError as error:
         raise CorpusError(
             f"{error.filename or folder} cannot be written ({error.strerror or error}). What had been prepared stays: "
             "make room or permit writing, then give the same command again."
         ) from error
     trainer = Trainer(
-        config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device, corpus.stories
+        config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device, corpus.stories, world
     )
     if options.parent:
         trainer.start_from(options.parent)
@@ -66,6 +79,10 @@ def run(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> bool:
     if options.find_learning_rate:
         _find_learning_rate(trainer, folder / "learning-rate.html")
         return True
+    world.check_same(texts=trainer.identity, settings=asdict(config), step=trainer.n_steps)
+    if not world.leads:
+        with stopped_by_signals(trainer):
+            return trainer.run(lambda trainer: None)
     with (
         stopped_by_signals(trainer),
         EventFiles(folder / "tensorboard", trainer) as events,
@@ -109,7 +126,8 @@ def stopped_by_signals(trainer: Trainer) -> Iterator[None]:
 
     def stop(number: int, frame: object) -> None:
         trainer.stop_requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if trainer.world.size == 1:  # torchrun passes on what every process of the terminal has got already
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
