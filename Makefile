@@ -41,7 +41,7 @@ format: train-env ## put the code into its format and sort its imports
 	$(bin)/ruff format .
 
 bench: train-env ## measure speed on this machine
-	for what in fill trace train; do $(bin)/anaphora bench $$what || exit; done
+	for what in fill trace prepare train; do $(bin)/anaphora bench $$what || exit; done
 
 container: ## build the service's image with docker or podman
 	$(CONTAINER) build --tag $(IMAGE) .
