@@ -23,6 +23,7 @@ from training.evaluation.summary_tables import (
     summary_table,
 )
 from training.evaluation.tables import Table, number, share
+from training.evaluation.tracking_suite import tracking_tables
 from training.evaluation.winobias_suite import winobias_tables
 from training.evaluation.winogender_suite import winogender_tables
 
@@ -65,6 +66,7 @@ def evaluation_tables(metrics: Figures) -> list[Table]:
         "winobias": winobias_tables,
         "winogender": winogender_tables,
         "gap": gap_tables,
+        "tracking": tracking_tables,
     }
     return [
         table

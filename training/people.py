@@ -86,6 +86,30 @@ class Casting:
             cast[letter] = person
         return cast
 
+    def mirrored(self, cast: dict[str, Person], random: Random) -> dict[str, Person]:
+        """A cast of the other genders: everybody is called in the same way, a role by the same word."""
+        mirrored: dict[str, Person] = {}
+        used: set[str] = set()
+        for letter, person in cast.items():
+            first = next(iter(mirrored.values()), None)
+            other = self._counterpart(random, person, first)
+            for _ in range(20):
+                if not used & {other.first, other.later}:
+                    break
+                other = self._counterpart(random, person, first)
+            used |= {other.first, other.later}
+            mirrored[letter] = other
+        return mirrored
+
+    def _counterpart(self, random: Random, person: Person, first: Person | None) -> Person:
+        gender = OTHER[person.gender]
+        if person.kind == "role":
+            return Person(gender, "role", person.first, person.later, person.articles)
+        if person.kind == "full name":  # later called by the same half
+            name, family = draw_first_name(random, gender, self.part), person.first.split()[-1]
+            return Person(gender, person.kind, f"{name} {family}", family if person.later == family else name)
+        return self._person(random, gender, [person.kind], first)
+
     def _gender(self, relation: str, first: Person | None, random: Random) -> Gender:
         if relation == "any" or (first is None and relation == "mixed"):
             return random.choice(("masculine", "feminine"))

@@ -54,6 +54,13 @@ class Event:
     """Number in the story's cast; 0 is the first of it."""
     gender: Gender
     is_pronoun: bool
+    called: str
+    """How the person is called: name, full name, title, noun, kin or role (`people.py`)."""
+
+    @property
+    def tells_gender(self) -> bool:
+        """Whether the word itself says the gender: a role ("the teacher") does not."""
+        return self.is_pronoun or self.called != "role"
 
 
 @dataclass(frozen=True)
@@ -118,11 +125,26 @@ class Grammar:
 
     def story(self, random: Random, kind: str | None = None, *, filler_words: int | None = None) -> Story:
         """One story, of that kind or of any; `filler_words`: at least so many at each place for fillers, else drawn."""
+        story = self._drawn(random, kind)
+        return _Telling(self, random, self.casting.cast(story["cast"], random), filler_words).tell(story)
+
+    def twins(self, seed: str, kind: str, *, filler_words: int | None = None) -> tuple[Story, Story]:
+        """The same story twice, word for word but for who its persons are: in the second everybody has the other
+        gender.
+
+        What does not tell a gender therefore stands in both, and cannot give an answer away.
+        """
+        story = self._drawn(Random(f"{seed}/story"), kind)
+        cast = self.casting.cast(story["cast"], Random(f"{seed}/cast"))
+        mirrored = self.casting.mirrored(cast, Random(f"{seed}/mirrored cast"))
+        told = [_Telling(self, Random(f"{seed}/text"), each, filler_words).tell(story) for each in (cast, mirrored)]
+        return told[0], told[1]
+
+    def _drawn(self, random: Random, kind: str | None) -> dict[str, Any]:
         chosen = [story for story in self.stories if kind in (None, story["kind"])]
         if not chosen:
             raise StoryError(f"{self.place}: there is no story of kind {kind!r}; there are {', '.join(self.kinds)}.")
-        story = random.choices(chosen, [entry.get("weight", 1) for entry in chosen])[0]
-        return _Telling(self, random, self.casting.cast(story["cast"], random), filler_words).tell(story)
+        return random.choices(chosen, [entry.get("weight", 1) for entry in chosen])[0]
 
 
 class _Telling:
@@ -169,7 +191,8 @@ class _Telling:
                 start = len(text)
             else:
                 number = mark & 0xFF
-                events.append(Event(len(text), number, self.persons[number].gender, mark >= PRONOUN))
+                person = self.persons[number]
+                events.append(Event(len(text), number, person.gender, mark >= PRONOUN, person.kind))
         return "".join(text), events, start
 
     def _expand(self, production: str, people: dict[str, Person]) -> str:

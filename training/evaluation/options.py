@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.errors import EvaluationError
+from training.evaluation.tracking_stories import DEFAULT_STORIES
 from training.mining import LEFT_CHARACTERS, RIGHT_CHARACTERS, Window
 
 
@@ -25,7 +26,9 @@ class Options:
     limit: int | None = None
     """Fewer items, see Evaluation.limit."""
     seed: int = 0
-    """Of the sample that `limit` draws, of the bootstrap and of random answers."""
+    """Of the sample that `limit` draws, of stories, of the bootstrap and of random answers."""
+    n_stories: int = DEFAULT_STORIES
+    """Stories of each sort (tracking)."""
     ngram: bool = True
     """Whether the n-gram baseline is wanted."""
     ngram_data: tuple[Path, ...] = ()
@@ -55,6 +58,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         text_field=arguments.text_field,
         limit=arguments.limit,
         seed=arguments.seed,
+        n_stories=arguments.stories,
         ngram=not arguments.no_ngram,
         ngram_data=tuple(arguments.ngram_data),
         cache=arguments.cache,
@@ -70,7 +74,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="at most N items a pair (cloze, sampled), words (masked, sampled; default 1000), lines a file (pairs, "
         "winobias, gap), occupations and sentences (winogender), documents (perplexity)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of samples, the bootstrap and random answers (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of samples, stories, the bootstrap and random answers (default 0)"
+    )
+    parser.add_argument(
+        "--stories",
+        type=int,
+        default=DEFAULT_STORIES,
+        metavar="N",
+        help=f"stories of each sort, an even number (tracking; default {DEFAULT_STORIES})",
+    )
     parser.add_argument(
         "--text-field",
         default="text",

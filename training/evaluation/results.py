@@ -21,6 +21,8 @@ class JsonResults:
     maker: TableMaker
     question_sets: Sequence[QuestionSet] = ()
     """The questions of two answers with everybody's answers, for comparing bundles. Not in the JSON."""
+    notes: Sequence[str] = ()
+    """Sentences that belong under the tables."""
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in a fixed order."""

@@ -24,6 +24,7 @@ from training.errors import EvaluationError
 from training.evaluation import baselines, suites
 from training.evaluation.ngram import Trigram
 from training.evaluation.options import DEFAULTS, Options, add_options, options_of
+from training.evaluation.results import JsonResults
 from training.evaluation.suites import Evaluation, Results
 from training.pronouns import Pairs, load_pairs
 from training.sources import STANDARD_INPUT, fingerprint, spool
@@ -71,6 +72,7 @@ def evaluate(
     that cannot be read, PairsError for pairs that do not exist.
     """
     run = suites.suite_named(suite)
+    suites.check_data(suite, data)
     metadata = language_model.bundle.metadata
     pairs = pairs or pairs_of(language_model, options)
     chosen = tuple(pairs.named(name) for name in dict.fromkeys(options.pair_names)) or pairs.pairs
@@ -92,6 +94,7 @@ def evaluate(
         text_field=options.text_field,
         limit=options.limit,
         seed=options.seed,
+        n_stories=options.n_stories,
     )
     context = {
         "bundle": {"name": language_model.name, "sha256": language_model.sha256},
@@ -108,7 +111,10 @@ def evaluate(
         "commit": commit(),
         "versions": versions(),
     }
-    return Report(suite, run(evaluation), context, tuple(notes), evaluation.trigram)
+    results = run(evaluation)
+    if isinstance(results, JsonResults):
+        notes += results.notes
+    return Report(suite, results, context, tuple(notes), evaluation.trigram)
 
 
 def pairs_of(language_model: Any, options: Options) -> Pairs:
@@ -121,9 +127,13 @@ def pairs_of(language_model: Any, options: Options) -> Pairs:
 def main(argv: Sequence[str]) -> int:
     """The command: prints the tables, writes `--json`; returns 0. Raises SystemExit(2) on wrong usage, TrainingError
     else."""
-    arguments = parser().parse_args(argv)
+    command = parser()
+    arguments = command.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     suites.suite_named(arguments.suite)  # before anything slow
+    if not arguments.data and arguments.suite not in suites.OWN_DATA:
+        command.error(f"the suite {arguments.suite} needs --data PATH...")
+    suites.check_data(arguments.suite, arguments.data)
     check_folder("--json", arguments.json)
     options = options_of(arguments)
     from model.language_model import find_bundle, load  # slow to import, and not needed to refuse
@@ -137,7 +147,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.record is not None:
         from training.record import record_metrics  # reads the card's template, needed here alone
 
-        record_metrics(find_bundle(arguments.bundle), arguments.suite, json.loads(report.to_json()), arguments.record)
+        name = arguments.record or suites.OWN_DATA.get(arguments.suite)
+        record_metrics(find_bundle(arguments.bundle), arguments.suite, json.loads(report.to_json()), name)
     if arguments.json is not None:
         write(arguments.json, report.to_json())
     return 0
@@ -164,14 +175,14 @@ def parser() -> argparse.ArgumentParser:
         epilog="See docs/evaluation.md.",
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="the name of a shipped bundle, or a folder")
-    parser.add_argument("--suite", required=True, choices=[*suites.SUITES, *suites.PLANNED], help="what to measure")
+    parser.add_argument("--suite", required=True, choices=list(suites.SUITES), help="what to measure")
     parser.add_argument(
         "--data",
-        required=True,
+        default=[],
         nargs="+",
         metavar="PATH",
         help="texts (cloze, perplexity, masked), BLiMP's .jsonl (pairs), or the files or folder of winobias, "
-        "winogender or gap; - is standard input",
+        "winogender or gap; - is standard input; none for tracking",
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the report there too")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """The suites by name: what each does with a bundle's language model and data.
 
-A suite here turns an `Evaluation` into results that have `to_json()` and `tables()`. Knows which suites there are and
-which are still to be built; how each works is in the file of its name.
+A suite here turns an `Evaluation` into results that have `to_json()` and `tables()`. Knows which suites there are; how
+each works is in the file of its name.
 """
 
 from __future__ import annotations
@@ -25,15 +25,13 @@ from training.evaluation.ngram import Trigram
 from training.evaluation.pairs_suite import evaluate_pairs
 from training.evaluation.perplexity_suite import evaluate_perplexity
 from training.evaluation.tables import Table
+from training.evaluation.tracking_stories import DEFAULT_STORIES
+from training.evaluation.tracking_suite import evaluate_tracking
 from training.evaluation.winobias_suite import evaluate_winobias
 from training.evaluation.winogender_suite import evaluate_winogender
 from training.mining import Window
 from training.pronouns import Pairs, PronounPair
 from training.sources import JSON_LINES_SUFFIXES, source_files
-
-PLANNED = {
-    "tracking": "stories whose subject changes, with the right pronoun known by construction",
-}
 
 
 class Results(Protocol):
@@ -65,6 +63,8 @@ class Evaluation:
     """Cloze: most items a pair, sampled; pairs, winobias, gap: the first ones of each file; winogender: the first
     occupations and sentences; masked: the words, sampled; perplexity: the first documents."""
     seed: int = 0
+    n_stories: int = DEFAULT_STORIES
+    """Tracking: stories of each sort."""
 
 
 def cloze(evaluation: Evaluation) -> Results:
@@ -163,6 +163,19 @@ def gap_suite(evaluation: Evaluation) -> Results:
     )
 
 
+def tracking(evaluation: Evaluation) -> Results:
+    """Stories whose right pronoun is known by construction."""
+    return evaluate_tracking(
+        evaluation.language_model,
+        evaluation.pairs,
+        evaluation.chosen,
+        evaluation.trigram,
+        evaluation.language_model.bundle.metadata["provenance"],
+        evaluation.n_stories,
+        evaluation.seed,
+    )
+
+
 SUITES: dict[str, Callable[[Evaluation], Results]] = {
     "cloze": cloze,
     "pairs": pairs,
@@ -171,6 +184,7 @@ SUITES: dict[str, Callable[[Evaluation], Results]] = {
     "winobias": winobias_suite,
     "winogender": winogender_suite,
     "gap": gap_suite,
+    "tracking": tracking,
 }
 NGRAM_SUITES = tuple(SUITES)
 """Suites with an n-gram column."""
@@ -180,6 +194,18 @@ FILE_KINDS: dict[str, tuple[Callable[[str], bool], str]] = {
     "gap": (lambda name: name.endswith(".tsv"), gap.EXPECTED),
 }
 """Suites with files of their own format: which of a folder's files they read, and what is expected there."""
+
+
+OWN_DATA = {"tracking": "its own stories"}
+"""Suites that read no data, and what their data is called on a card."""
+
+
+def check_data(suite: str, data: Sequence[Path | str]) -> None:
+    """Raises EvaluationError where a suite that reads data is given none, or one that reads none some."""
+    if suite in OWN_DATA and data:
+        raise EvaluationError(f"the suite {suite!r} asks {OWN_DATA[suite]} and reads no data; leave --data out.")
+    if suite not in OWN_DATA and not data:
+        raise EvaluationError(f"the suite {suite!r} needs data to read; name it with --data.")
 
 
 def data_files(suite: str, data: Sequence[Path]) -> list[Path]:
@@ -193,12 +219,10 @@ def data_files(suite: str, data: Sequence[Path]) -> list[Path]:
 
 
 def suite_named(name: str) -> Callable[[Evaluation], Results]:
-    """The suite of that name. Raises EvaluationError for one that is not built yet or does not exist."""
+    """The suite of that name. Raises EvaluationError for one that does not exist."""
     if name in SUITES:
         return SUITES[name]
     known = ", ".join(SUITES)
-    if name in PLANNED:
-        raise EvaluationError(f"the suite {name!r} ({PLANNED[name]}) is not built yet; there are {known}.")
     raise EvaluationError(f"there is no suite {name!r}; there are {known}.")
 
 

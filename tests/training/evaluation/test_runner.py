@@ -126,7 +126,7 @@ def test_wrong_usage_is_exit_2(bundle: str, argv: list[str]) -> None:
 
 
 def test_what_cannot_be_done_is_refused_before_anything_slow(bundle: str, data: Path, tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="not built yet"):
+    with pytest.raises(EvaluationError, match="reads no data; leave --data out"):
         main(["no-such-bundle", "--suite", "tracking", "--data", str(data)])
     with pytest.raises(EvaluationError, match=r"there is no folder .*missing; create it first"):
         main(
@@ -226,3 +226,26 @@ def test_a_malformed_benchmark_is_one_line_with_file_and_line(bundle: str, tmp_p
     path.write_text("occupation\tbergsma_pct_female\tbls_pct_female\tID\nbaker\n", encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"pro_stereotyped_type2\.txt\.dev, line [12]: [^\n]*expected [^\n]*$"):
         main([bundle, "--suite", suite, "--data", str(path), "--no-ngram"])
+
+
+def test_tracking_asks_its_own_stories_writes_the_same_twice_and_is_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tiny_bundle(tmp_path / "own")
+    argv = [str(own), "--suite", "tracking", "--stories", "2"]
+    written = []
+    for name, seed in (("first.json", "1"), ("second.json", "1"), ("third.json", "2")):
+        assert main([*argv, "--seed", seed, "--json", str(tmp_path / name)]) == 0
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1] != written[2]
+    report = json.loads(written[0])
+    assert report["data"] == []
+    assert report["results"]["stories_of_each_sort"] == 2
+    assert report["notes"][-1] == "the bundle does not say whether it was trained on stories"
+    capsys.readouterr()
+    assert main([*argv, "--record"]) == 0
+    assert "Tracking by changes of the subject" in capsys.readouterr().out
+    bundle = read_bundle(own)
+    assert list(bundle.metadata["metrics"]["tracking"]) == ["its own stories"]
+    assert "distractor of the other gender" in bundle.card
+    assert with_figures(bundle.card, bundle.metadata["metrics"]) == bundle.card
