@@ -40,8 +40,8 @@ MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
 MARKS = re.compile("[\ue000-\ue2ff]")
 SENTENCE_START = re.compile("((?:^|[.!?][\"']? |\n)[\"']?[\ue000-\ue2ff]*[\"']?)([a-z])")
 SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
-LONGEST_EXPANSION = 10_000
-"""Slots of one story; a grammar whose rules call themselves for ever is refused there."""
+DEEPEST_EXPANSION = 50
+"""Rules within rules; a grammar whose rules call themselves for ever is refused there."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class _Telling:
         self.grammar, self.random, self.cast, self.filler_words = grammar, random, cast, filler_words
         self.persons = list(cast.values())
         self.asked: list[tuple[Person, str]] = []
-        self.n_expanded = 0
+        self.depth = 0
 
     def tell(self, story: dict[str, Any]) -> Story:
         written = self._expand(self.random.choice(_weighted(story["text"])), self.cast)
@@ -196,10 +196,12 @@ class _Telling:
         return "".join(text), events, start
 
     def _expand(self, production: str, people: dict[str, Person]) -> str:
-        self.n_expanded += 1
-        if self.n_expanded > LONGEST_EXPANSION:
+        self.depth += 1
+        if self.depth > DEEPEST_EXPANSION:
             raise StoryError(f"{self.grammar.place}: {production!r} expands without an end.")
-        return SLOT.sub(lambda slot: self._slot(slot, people), production)
+        expanded = SLOT.sub(lambda slot: self._slot(slot, people), production)
+        self.depth -= 1
+        return expanded
 
     def _slot(self, slot: re.Match[str], people: dict[str, Person]) -> str:
         if slot["rule"] is not None:

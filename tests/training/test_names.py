@@ -1,0 +1,69 @@
+"""First names and surnames: whose they are, what is left out, and the part that is held out."""
+
+from __future__ import annotations
+
+import zlib
+from random import Random
+
+import pytest
+
+from training.names import (
+    draw_first_name,
+    feminine_names,
+    first_names,
+    is_held_out,
+    masculine_names,
+    surnames,
+)
+
+
+def test_names_of_today_are_known_by_their_gender() -> None:
+    assert {"Karen", "Mary", "Emma", "Anna"} <= feminine_names()
+    assert {"Brian", "Tom", "John", "James"} <= masculine_names()
+
+
+def test_no_name_is_of_both_genders() -> None:
+    assert not masculine_names() & feminine_names()
+
+
+@pytest.mark.parametrize("word", ["Robin", "Will", "Paris", "Duke", "Smith", "Grace O", "June", "Jean"])
+def test_names_of_both_genders_words_places_and_families_are_left_out(word: str) -> None:
+    assert word not in masculine_names() | feminine_names()
+
+
+def test_names_are_sorted_single_words_with_a_capital() -> None:
+    for names in (first_names("masculine"), first_names("feminine"), surnames()):
+        assert list(names) == sorted(set(names))
+        assert all(name.isalpha() and len(name) > 1 and name[0].isupper() for name in names)
+
+
+def test_the_parts_are_disjoint_and_make_the_whole() -> None:
+    for lists in (
+        [first_names("masculine", part) for part in ("all", "training", "held out")],
+        [first_names("feminine", part) for part in ("all", "training", "held out")],
+        [surnames(part) for part in ("all", "training", "held out")],
+    ):
+        everybody, training, held_out = map(set, lists)
+        assert training | held_out == everybody
+        assert not training & held_out
+        assert 0.1 < len(held_out) / len(everybody) < 0.3
+
+
+def test_what_is_held_out_follows_from_the_name_alone() -> None:
+    assert [is_held_out(name) for name in ("Karen", "Mary", "John")] == [
+        zlib.crc32(name) % 5 == 0 for name in (b"Karen", b"Mary", b"John")
+    ]
+    assert {is_held_out(name) for name in first_names("feminine", "held out")} == {True}
+
+
+def test_common_names_are_drawn_more_often_than_their_number() -> None:
+    common = set(first_names("feminine", common=True))
+    assert len(common) < len(feminine_names()) / 4
+    random = Random(2)
+    drawn = [draw_first_name(random, "feminine") for _ in range(500)]
+    assert 0.55 < sum(name in common for name in drawn) / 500 < 0.75
+    assert set(drawn) <= feminine_names()
+
+
+def test_surnames_are_no_first_names() -> None:
+    assert not set(surnames()) & (masculine_names() | feminine_names())

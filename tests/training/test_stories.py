@@ -1,0 +1,301 @@
+"""Stories: hand-checked ones, answers by construction, twins, errors, and two grammars with nothing in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+
+from training.errors import StoryError
+from training.names import first_names, surnames
+from training.stories import PAIRS, PRONOUNS, Grammar, Story, grammar_sha256, load_grammar, story_documents
+
+PEOPLE = {
+    "nouns": {"masculine": "man", "feminine": "woman"},
+    "kin": {"masculine": "son", "feminine": "daughter"},
+    "roles": "usher",
+    "adjectives": "kind",
+}
+ENDING = {"ending S": ["{S.he?} left.", "2* {S.his?} hat was gone."]}
+SEEDED = [
+    "A man saw the usher. His hat was gone.",
+    f"A man saw the usher.{' It was raining in the park.' * 12} He left.",
+    "A man saw a kind usher. He left.",
+]
+GENDERED = re.compile(r"\b(?:he|she|him|her|his|hers|himself|herself)\b", re.IGNORECASE)
+
+
+def grammar(*texts: str, cast: dict[str, str] | None = None, rules: dict[str, Any] | None = None) -> Grammar:
+    """One kind of story, "kind", about these persons."""
+    story = {"kind": "kind", "cast": {"S": "any | noun"} if cast is None else cast, "text": list(texts)}
+    data = {"people": PEOPLE, "stories": [story], "fillers": ["it was raining in the park."], "rules": rules or {}}
+    return Grammar(data, "training", "here")
+
+
+def fixed(made: Grammar, seed: int = 0, **options: Any) -> tuple[Story, Story]:
+    """The masculine and the feminine twin."""
+    twins = made.twins(str(seed), "kind", **options)
+    return (twins[0], twins[1]) if twins[0].gender == "masculine" else (twins[1], twins[0])
+
+
+def words(text: str) -> str:
+    """The text without what is drawn about a person: adjective and article."""
+    return text.replace("kind ", "").replace("The ", "A ").replace("the ", "a ")
+
+
+@pytest.mark.parametrize(
+    ("form", "masculine", "feminine", "pair"),
+    [
+        ("he", "he", "she", "he/she"),
+        ("him", "him", "her", "him/her"),
+        ("his", "his", "her", "his/her"),
+        ("hers", "his", "hers", "his/hers"),
+        ("himself", "himself", "herself", "himself/herself"),
+    ],
+)
+def test_a_pronoun_is_the_case_s_and_the_person_s(form: str, masculine: str, feminine: str, pair: str) -> None:
+    for story, answer in zip(fixed(grammar(f"{{S}} saw {{S.{form}?}}.")), (masculine, feminine), strict=True):
+        assert (story.answer, story.pair) == (answer, pair)
+        assert story.text[story.start : story.end] == answer
+        assert story.question.endswith(" saw ___.")
+        assert words(story.text) == f"A {'man' if story.gender == 'masculine' else 'woman'} saw {answer}."
+
+
+def test_a_story_s_events_are_who_was_mentioned_where_and_the_asked_pronoun_is_none() -> None:
+    made = grammar("{S} lost {S.his} hat. {D} saw {S.him?}.", cast={"S": "any | noun", "D": "other | role"})
+    story = fixed(made)[0]
+    seen = [
+        (story.text[e.start :].split()[0].lower(), e.person, e.gender, e.is_pronoun, e.called) for e in story.events
+    ]
+    articles = {"a", "an", "the"}
+    assert [(who, gender, pronoun, called) for _, who, gender, pronoun, called in seen] == [
+        (0, "masculine", False, "noun"),
+        (0, "masculine", True, "noun"),
+        (1, "feminine", False, "role"),
+    ]
+    assert seen[0][0] in articles and seen[2][0] in articles and seen[1][0] == "his"
+    assert [event.tells_gender for event in story.events] == [True, True, False]
+    assert (story.person, story.gender, story.has_distractor) == (0, "masculine", True)
+    assert story.distance_words == story.text[story.events[1].start : story.start].count(" ") - 1
+
+
+def test_sentences_are_capitalised_and_spaces_are_single() -> None:
+    story = fixed(
+        grammar('[empty] {S} sat down.  [empty]\n"wait," {S.he?} said. then it rained.', rules={"empty": ["", " "]})
+    )[0]
+    assert re.fullmatch(r'(The|A) (kind )?man sat down\.\n"Wait," he said\. Then it rained\.', story.text)
+
+
+def test_an_article_fits_the_word_after_it() -> None:
+    made = grammar("{S} came, and {S.he?} sat.", cast={"S": "any | role"})
+    starts = {made.story(Random(seed)).text.split(" usher")[0] for seed in range(60)}
+    assert starts == {"The", "An", "The kind", "A kind"}
+
+
+def test_a_relative_comes_with_the_pronoun_of_whose_relative_it_is() -> None:
+    story = fixed(grammar("{S} sat. {D} saw {S.him?}.", cast={"S": "any | noun", "D": "same | kin"}))[1]
+    assert "Her daughter saw her." in story.text
+    assert [event.is_pronoun for event in story.events] == [False, False, True]
+
+
+def test_a_rule_s_parameters_are_the_persons_it_is_called_with() -> None:
+    rules = {"greets A B": ["{A} met {B} and nodded to {B.him?}"]}
+    made = grammar("[greets D S].", cast={"S": "any | noun", "D": "other | noun"}, rules=rules)
+    for story in fixed(made):
+        assert words(story.text).endswith(
+            f"met a {'man' if story.gender == 'masculine' else 'woman'} and nodded to {story.answer}."
+        )
+        assert story.person == 0
+
+
+def test_a_line_with_a_number_stands_so_often() -> None:
+    made = grammar("[what S].", rules={"what S": ["3* {S} ran and {S.he?} ran", "{S} sat and {S.he?} sat"]})
+    n_ran = sum("ran" in made.story(Random(seed)).text for seed in range(400))
+    assert 260 < n_ran < 340
+
+
+@pytest.mark.parametrize(("wanted", "sentences"), [(0, 0), (1, 1), (6, 1), (7, 2), (100, 17)])
+def test_as_many_filler_sentences_as_the_wanted_words_need(wanted: int, sentences: int) -> None:
+    story = fixed(grammar("{S} sat.[filler] {S.he?} left."), filler_words=wanted)[0]
+    assert story.text.count("It was raining in the park.") == sentences
+    assert story.distance_words == 6 * sentences + len(story.text.split(" sat.")[0].split())
+
+
+def test_the_same_seed_gives_the_same_story() -> None:
+    made = load_grammar("training", "training")
+    assert made.story(Random("a")) == made.story(Random("a")) != made.story(Random("b"))
+
+
+def test_twins_differ_in_genders_alone() -> None:
+    made = load_grammar("tracking", "held out")
+    for kind in made.kinds:
+        for number in range(20):
+            one, other = made.twins(f"twins {number}", kind)
+            assert one == made.twins(f"twins {number}", kind)[0]
+            assert one.gender != other.gender
+            assert (one.pair, one.person, one.kind) == (other.pair, other.person, other.kind)
+            assert {one.answer, other.answer} == {
+                PRONOUNS[g][f] for g in PRONOUNS for f, p in PAIRS.items() if p == one.pair
+            }
+            called = [[(e.person, e.is_pronoun, e.called) for e in story.events] for story in (one, other)]
+            assert called[0] == called[1]
+            assert all(a.gender != b.gender for a, b in zip(one.events, other.events, strict=True))
+
+
+# What a grammar may get wrong.
+
+
+def test_a_kind_that_the_grammar_does_not_have_is_refused() -> None:
+    with pytest.raises(StoryError, match="here: there is no story of kind 'saga'; there are kind"):
+        grammar("{S} saw {S.him?}.").story(Random(0), "saga")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{S} [sat] and {S.he?} left.", "here: there is no rule 'sat'"),
+        ("[told S D] {S.he?}", "does not fit the rule told A"),
+        ("[told X] {S.he?}", "does not fit the rule told A"),
+        ("{X} saw {S.him?}.", "names nobody of S"),
+        ("[empty] {S.they?}", "asks for 'they'; expected s or he, him, his, hers, himself"),
+        ("{S} sat.", "asks 0 pronouns"),
+        ("{S} sat. {S.he?} left. {S.he?} came.", "asks 2 pronouns"),
+        ("[again] {S.he?}", "expands without an end"),
+    ],
+)
+def test_a_grammar_that_does_not_hold_together_is_refused_with_its_place(text: str, message: str) -> None:
+    rules = {"told A": ["{A} spoke"], "empty": [""], "again": ["x [again] [again]"]}
+    with pytest.raises(StoryError, match=re.escape(message)) as caught:
+        grammar(text, rules=rules).story(Random(0))
+    assert str(caught.value).startswith("here: ")
+
+
+def test_a_rule_without_parameters_knows_no_persons() -> None:
+    with pytest.raises(StoryError, match="names nobody of an empty cast"):
+        grammar("{S} sat. {S.he?} [did].", rules={"did": ["saw {S}"]}).story(Random(0))
+
+
+# The shipped grammars.
+
+
+@pytest.mark.parametrize("name", ["training", "tracking"])
+def test_every_rule_of_a_shipped_grammar_can_be_called_and_every_story_told(name: str) -> None:
+    made = load_grammar(name, "training" if name == "training" else "held out")
+    stories = [made.story(Random(f"{kind}/{n}"), kind) for kind in made.kinds for n in range(150)]
+    for story in stories:
+        assert story.text[story.start : story.end].lower() == story.answer
+        assert not re.search(r"[\[\]{}*\ue000-\ue2ff]|  ", story.text), story.text
+    assert {story.pair for story in stories} == set(PAIRS.values())
+    data = yaml.safe_load(_text(name))
+    written = _strings([data["rules"], data["fillers"], [story["text"] for story in data["stories"]]])
+    called = set(re.findall(r"\[(\w+)", " ".join(written))) - {"filler"}
+    assert called == made.rules.keys()
+
+
+def test_what_a_seed_gives_stays_the_same() -> None:
+    """Bundles are made again from their seeds, so neither the order nor the number of draws may change."""
+    made = grammar("{S} saw {D}.[filler] [ending S]", cast={"S": "any | noun", "D": "mixed | role"}, rules=ENDING)
+    assert [made.story(Random(seed)).text for seed in (1, 2, 3)] == SEEDED
+    assert grammar_sha256() == grammar_sha256("training") != grammar_sha256("tracking")
+
+
+def test_documents_hold_one_story_or_as_many_as_fit() -> None:
+    documents = [list(document.paragraphs) for document in story_documents(400, 3)]
+    single = [document for document in documents if len(document) == 1]
+    assert 0.3 < len(single) / len(documents) < 0.6
+    for document in documents:
+        assert len(document) == 1 or sum(len(text.split()) for text in document) <= 120
+
+
+def _text(name: str) -> str:
+    text = (resources.files("training") / "grammars" / f"{name}.yaml").read_text(encoding="utf-8")
+    return re.sub(r"^ *#.*$", "", text, flags=re.MULTILINE)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    else:
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
+
+
+def _lines(name: str) -> list[str]:
+    """Every line that may be written, without "3* "; what it calls is a bar."""
+    data = yaml.safe_load(_text(name))
+    lines = _strings([data["rules"], data["fillers"], [story["text"] for story in data["stories"]]])
+    return [re.sub(r"\[[^\]]*\]|\{[^}]*\}", "|", re.sub(r"^\d+\* ", "", line)).lower() for line in lines]
+
+
+def _runs(lines: list[str], length: int) -> set[tuple[str, ...]]:
+    """Words that stand side by side in a line, with neither a mark nor something called between them."""
+    runs = set()
+    for line in lines:
+        for part in re.split(r"[^a-z' -]", line):
+            found = part.split()
+            runs |= {tuple(found[n : n + length]) for n in range(len(found) - length + 1)}
+    return runs
+
+
+NOUN_RULES = ("thing", "worn", "instrument", "place", "animal", "month")
+
+
+def test_the_measuring_grammar_has_nothing_in_common_with_the_training_one() -> None:
+    """Persons: no word of a noun, role, kin or adjective stands anywhere in the training grammar, nor do the nouns of
+    NOUN_RULES. Sentences: no line of two words or more stands in both, nor do any four words side by side. Single words
+    (said, the) may."""
+    known = set(re.findall(r"[a-z]+", _text("training").lower()))
+    data = yaml.safe_load(_text("tracking"))
+    for text in [*_strings(data["people"]), *_strings([data["rules"][rule] for rule in NOUN_RULES])]:
+        assert not set(re.findall(r"[a-z]+", text.lower())) & known
+    training, tracking = _lines("training"), _lines("tracking")
+    shared = {line.strip(" .") for line in training} & {line.strip(" .") for line in tracking}
+    assert not [line for line in shared if len(re.findall(r"[a-z]+", line)) > 1]
+    assert not _runs(training, 4) & _runs(tracking, 4)
+
+
+def test_no_name_stands_in_a_story_of_either_grammar() -> None:
+    for gender in ("masculine", "feminine"):
+        held_out = set(first_names(gender, "held out"))
+        assert not held_out & set(first_names(gender, "training"))
+        assert len(held_out) > 500
+    assert not set(surnames("held out")) & set(surnames("training"))
+    held_out = {*first_names("masculine", "held out"), *first_names("feminine", "held out")}
+    for document in story_documents(300, 5):
+        for paragraph in document.paragraphs:
+            names = re.findall(r"(?<![.!?\n\"] )(?<!^)\b[A-Z]\w+", paragraph)
+            assert not held_out & set(names)
+
+
+def test_several_hundred_nouns_and_roles_stand_in_the_measuring_grammar() -> None:
+    people = yaml.safe_load(_text("tracking"))["people"]
+    nouns = [people["nouns"][gender].split(", ") for gender in ("masculine", "feminine")]
+    roles = people["roles"].split(", ")
+    assert min(map(len, nouns)) >= 75
+    assert len(roles) >= 150
+    everybody = [*nouns[0], *nouns[1], *roles]
+    assert len(set(everybody)) == len(everybody) > 300
+
+
+def test_nothing_after_the_blank_of_a_measuring_story_gives_the_answer_away() -> None:
+    made = load_grammar("tracking", "held out")
+    for kind in made.kinds:
+        for number in range(150):
+            story = made.twins(f"after {number}", kind)[0]
+            assert not GENDERED.search(story.text[story.end :])
+            assert not [event for event in story.events if event.start > story.start]
+
+
+def test_in_a_measuring_distractor_story_the_distractor_stands_between_the_subject_and_the_blank() -> None:
+    made = load_grammar("tracking", "held out")
+    for kind, other in (("distractor of the other gender", True), ("distractor of the same gender", False)):
+        for number in range(300):
+            story = made.twins(f"between {number}", kind)[0]
+            last = [event for event in story.events if not event.is_pronoun][-1]
+            assert last.person != story.person == 0
+            assert (last.gender != story.gender) == other
