@@ -287,3 +287,60 @@ def test_a_corpus_of_empty_documents_is_refused_in_a_sentence(tmp_path: Path) ->
     tokens = tiny_shards(tmp_path, [""] * 5, tiny_tokenizer("word"))
     with pytest.raises(CorpusError, match="no fragment found"):
         _batches(tokens, fragment_share=1.0).next()
+
+
+STORIES = [
+    "Mary said that she left.",
+    "Tom saw himself. He was late, and the old man lost his hat when he was in the house.",
+]
+
+
+@pytest.mark.parametrize(("rows", "share", "n"), [(10, 0.3, 3), (4, 0.0, 0), (4, 1.0, 4), (4, 0.1, 0)])
+def test_the_stated_share_of_rows_are_stories_after_the_fragments(
+    tmp_path: Path, rows: int, share: float, n: int
+) -> None:
+    tokenizer = tiny_tokenizer("word")
+    tokens, stories = tiny_shards(tmp_path / "a", TEXTS, tokenizer), tiny_shards(tmp_path / "b", STORIES, tokenizer)
+    batches = _batches(tokens, rows=rows, bptt_steps=40, stories=stories, story_share=share)
+    assert (batches.n_streams, batches.n_stories) == (rows - n, n)
+    whole = [[2, *tokenizer.encode_ids(story), 3] for story in STORIES]
+    seen = []
+    for _ in range(12):
+        batch = batches.next()
+        assert len(batch.ids) == rows
+        seen += _rows(batch)[rows - n :]
+        assert batch.fresh[rows - n :].all()
+        assert batch.ended[rows - n :].all()
+    assert all(row in whole for row in seen)
+    assert not n or all(row in seen for row in whole)
+
+
+def test_a_story_longer_than_the_window_is_cut_and_has_no_end(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer("word")
+    tokens, stories = tiny_shards(tmp_path / "a", TEXTS, tokenizer), tiny_shards(tmp_path / "b", STORIES[1:], tokenizer)
+    batch = _batches(tokens, stories=stories, story_share=0.5).next()
+    assert _rows(batch)[-1] == [2, *tokenizer.encode_ids(STORIES[1])][:12]
+    assert batch.fresh[2:].all()
+    assert not batch.ended[2:].any()
+
+
+def test_a_share_of_stories_without_any_leaves_all_rows_to_the_corpus(tmp_path: Path) -> None:
+    batches = _batches(tiny_shards(tmp_path, TEXTS, tiny_tokenizer("word")), story_share=0.5)
+    assert (batches.n_streams, batches.n_stories) == (4, 0)
+
+
+def test_stories_are_the_same_for_the_same_seed_and_step_and_follow_a_saved_state(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer("word")
+    tokens, stories = tiny_shards(tmp_path / "a", TEXTS, tokenizer), tiny_shards(tmp_path / "b", STORIES, tokenizer)
+
+    def started(seed: int) -> Batches:
+        return _batches(tokens, seed=seed, rows=6, fragment_share=0.3, stories=stories, story_share=0.5)
+
+    batches, others = started(1), started(2)
+    for _ in range(3):
+        batches.next()
+    resumed = started(1)
+    resumed.load_state_dict(json.loads(json.dumps(batches.state_dict())))
+    drawn = [_rows(batches.next()) for _ in range(8)]
+    assert drawn == [_rows(resumed.next()) for _ in range(8)]
+    assert [rows[3:] for rows in drawn] != [_rows(others.next())[3:] for _ in range(8)]

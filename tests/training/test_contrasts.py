@@ -12,6 +12,7 @@ from model.tokenizer import KINDS, Tokenizer
 from tests.tiny import SENTENCES, tiny_tokenizer
 from training.contrasts import ContrastTable
 from training.corpus import Document
+from training.fit_tokenizer import fit_tokenizer
 from training.mining import mine
 from training.pronouns import Pairs, PronounPair, load_pairs
 
@@ -121,3 +122,45 @@ def test_small_integer_types_are_read_as_well() -> None:
     for dtype in (np.uint16, np.int32, np.uint32):
         for column, wanted in zip(table.find(stream(tokenizer).astype(dtype)), expected, strict=True):
             np.testing.assert_array_equal(column, wanted)
+
+
+def rival_tokenizer() -> Tokenizer:
+    """Words, among them itself and themselves."""
+    texts = [*map(normalised, SENTENCES), "The cat saw itself. They saw themselves. Itself! Themselves!"]
+    return fit_tokenizer(texts, "word", 200, [*load_pairs().gendered_forms, "itself", "themselves"])
+
+
+def rivals_of(tokenizer: Tokenizer, text: str) -> list[list[str]]:
+    found = ContrastTable(load_pairs(), tokenizer).find(stream(tokenizer, text))
+    return [[tokenizer.pieces[rival] if rival >= 0 else "" for rival in row] for row in found.rival_ids]
+
+
+def test_a_reflexive_is_told_from_its_rivals_in_the_same_written_form() -> None:
+    tokenizer = rival_tokenizer()
+    assert rivals_of(tokenizer, "Anna hurt herself.") == [["▁itself", "▁themselves"]]
+    assert rivals_of(tokenizer, "Herself!") == [["▁Itself", "▁Themselves"]]
+    assert rivals_of(tokenizer, "the cat saw itself.") == [["▁himself", "▁herself"]]
+    assert rivals_of(tokenizer, "Tom saw her, she said.") == [["", ""], ["", ""]]  # no rivals: padded
+
+
+def test_the_pair_of_a_number_is_a_contrast_of_its_own() -> None:
+    tokenizer = rival_tokenizer()
+    found = ContrastTable(load_pairs(), tokenizer).find(stream(tokenizer, "They saw themselves."))
+    names = [load_pairs().pairs[pair].name for pair in found.pair_index]
+    assert names == ["itself/themselves"]
+    assert [tokenizer.pieces[piece] for piece in (*found.right_ids, *found.wrong_ids)] == ["▁themselves", "▁itself"]
+
+
+def test_a_rival_that_the_tokenizer_does_not_know_is_left_out_and_the_contrast_stays() -> None:
+    tokenizer = tiny_tokenizer("word")  # knows neither itself nor themselves
+    found = ContrastTable(load_pairs(), tokenizer).find(stream(tokenizer, "Anna hurt herself."))
+    assert len(found.positions) == 1
+    assert (found.rival_ids == -1).all()
+
+
+def test_a_rival_decides_at_the_same_piece_as_the_counterpart() -> None:
+    tokenizer = tiny_tokenizer("character")
+    pairs = Pairs("en", (PronounPair("himself/herself", ("himself", "herself"), rivals=("hem", "itself", "hi")),))
+    found = ContrastTable(pairs, tokenizer).find(stream(tokenizer, "saw himself."))
+    # h-i-m against h-e-r: at the second letter hem has another one; itself differs before, hi does not differ there.
+    assert [tokenizer.pieces[rival] for rival in found.rival_ids[0]] == ["e"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from model.structure import RecurrentNetwork
 from model.tokenizer import KINDS
 from tests.tiny import SENTENCES, chosen, tiny_config, tiny_contrasts, tiny_tokenizer, tiny_weights
 from training.batches import Batch, collate
-from training.objective import CHUNK, HiddenStates, Losses, Objective, from_the_end, tied_cross_entropy
+from training.objective import CHUNK, HiddenStates, Losses, Objective, _choice_nats, from_the_end, tied_cross_entropy
 from training.places import Asked, PlaceFinder, Places
 
 FLOAT32_SOFTMAX = 2e-5  # the loss takes its softmax in float32: 7 digits, relative to the largest gradient
@@ -377,3 +379,31 @@ def test_a_batch_that_asks_nothing_has_a_loss_of_zero_and_nothing_to_learn() -> 
     loss = _losses(network, batch, _asked(batch, share=0.0)).weighted(1, 1)
     assert float(loss) == 0
     assert not loss.requires_grad
+
+
+def test_the_contrast_with_rivals_worked_out_by_hand() -> None:
+    # Log-odds of the right one against its counterpart and against each rival; infinite where there is no such rival.
+    margins = torch.tensor([[0.0, torch.inf, torch.inf], [1.0, 2.0, torch.inf], [0.0, 0.0, 0.0]])
+    e = np.e
+    expected = [np.log(2), np.log(1 + 1 / e + 1 / e**2), np.log(4)]
+    np.testing.assert_allclose(_choice_nats(margins).numpy(), expected, rtol=1e-6)
+
+
+def test_a_rival_takes_part_in_the_loss_and_not_in_the_margin() -> None:
+    network, batch, tokenizer = _network(), _batch(), tiny_tokenizer()
+    asked = _asked(batch)
+    n = len(asked.contrast)
+    rivals = np.full((n, 2), -1)
+    alone, joined = replace(asked, contrast_rivals=rivals), replace(asked, contrast_rivals=rivals.copy())
+    joined.contrast_rivals[:, 1] = tokenizer.encode_ids("Mary")[0]
+    states = HiddenStates(network, batch, _carried(network, batch))
+    objective = Objective(network, tokenizer.continues)
+    without, with_rival = (objective.losses(states, one).contrast_left for one in (alone, joined))
+    assert without is not None
+    assert with_rival is not None
+    assert with_rival.item() > without.item()
+    for one, other in zip(objective.margins(states, alone), objective.margins(states, joined), strict=True):
+        assert one is not None
+        assert other is not None
+        assert one.shape == (n,)
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
