@@ -67,7 +67,7 @@ def test_stories_have_shards_of_their_own_that_follow_from_the_seed(prepared: Pr
 
 
 def test_the_texts_are_augmented_and_those_held_out_are_not(prepared: Prepare, tmp_path: Path) -> None:
-    valid = write_corpus(tmp_path / "valid")
+    valid = write_corpus(tmp_path / "valid", first_seed=7)
     corpus = prepared(rename_share=0.0, swap_share=1.0, valid=[str(valid)])
     augmented = Augmentation(load_pairs(), 0.0, 1.0, 1).documents(read_documents([tmp_path / "texts"]))
     wanted = [paragraph.count(" ") for document in augmented for paragraph in document.paragraphs]
