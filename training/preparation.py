@@ -19,6 +19,7 @@ from training.encoding import available_cores
 from training.errors import CheckpointError
 from training.fit_tokenizer import fit_tokenizer
 from training.options import RunOptions
+from training.phrases import Phrases, find_phrases
 from training.progress import say
 from training.pronouns import Pairs
 from training.shards import Progress, TokenShards, prepare_shards, sources_of
@@ -64,6 +65,12 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
         say(f"no augmentation: there are no lists of names and gendered words for the language {pairs.language!r}")
 
     n_workers = options.n_workers or available_cores()
+    phrases = Phrases()
+    if has_stories:
+        say("looking for phrases to tell stories with")
+        phrases = find_phrases(
+            read_documents(texts, options.text_field, share=fitted_share(sources)), pairs, config.seed
+        )
     share = fitted_share(sources)
 
     def fitted() -> Iterator[Document]:
@@ -71,7 +78,7 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
             say(f"the tokenizer is fitted to {share:.1%} of the corpus")
         yield from augmentation.documents(read_documents(texts, options.text_field, share=share))
         if has_stories:
-            yield from story_documents(STORIES_FITTED, config.seed)
+            yield from story_documents(STORIES_FITTED, config.seed, phrases)
 
     tokenizer = _tokenizer(config, pairs, fitted(), sources, augmentation.identity(), options)
     say("preparing token shards")
@@ -92,8 +99,13 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
         _tell_unknown(tokens, options.parent.name)
     stories = None
     if has_stories:
-        made_with = {"stories": N_STORIES, "grammar_sha256": grammar_sha256(), "seed": config.seed}
-        texts_of_stories = story_documents(N_STORIES, config.seed)
+        made_with = {
+            "stories": N_STORIES,
+            "grammar_sha256": grammar_sha256(),
+            "seed": config.seed,
+            "phrases_sha256": phrases.sha256,
+        }
+        texts_of_stories = story_documents(N_STORIES, config.seed, phrases)
         stories = prepare_shards(
             folder / "story-shards", texts_of_stories, tokenizer, [], made_with, n_workers=n_workers
         )

@@ -25,6 +25,7 @@ from training.corpus import Document
 from training.errors import StoryError
 from training.names import Part
 from training.people import Casting, Person
+from training.phrases import Phrases
 from training.words import Gender
 
 PRONOUNS: dict[Gender, dict[str, str]] = {
@@ -123,10 +124,21 @@ class Grammar:
         """The sorts of stories, in the file's order."""
         return tuple(dict.fromkeys(story["kind"] for story in self.stories))
 
-    def story(self, random: Random, kind: str | None = None, *, filler_words: int | None = None) -> Story:
-        """One story, of that kind or of any; `filler_words`: at least so many at each place for fillers, else drawn."""
+    def story(
+        self,
+        random: Random,
+        kind: str | None = None,
+        *,
+        filler_words: int | None = None,
+        phrases: Phrases = Phrases(),  # noqa: B008 - frozen and empty
+    ) -> Story:
+        """One story, of that kind or of any; `filler_words`: at least so many at each place for fillers, else drawn.
+
+        `phrases`: of a corpus; where there are some, they take the place of PHRASE_SHARE of the grammar's fillers and
+        of the lines of its rule PREDICATES.
+        """
         story = self._drawn(random, kind)
-        return _Telling(self, random, self.casting.cast(story["cast"], random), filler_words).tell(story)
+        return _Telling(self, random, self.casting.cast(story["cast"], random), filler_words, phrases).tell(story)
 
     def twins(self, seed: str, kind: str, *, filler_words: int | None = None) -> tuple[Story, Story]:
         """The same story twice, word for word but for who its persons are: in the second everybody has the other
@@ -150,7 +162,15 @@ class Grammar:
 class _Telling:
     """The writing of one story."""
 
-    def __init__(self, grammar: Grammar, random: Random, cast: dict[str, Person], filler_words: int | None) -> None:
+    def __init__(
+        self,
+        grammar: Grammar,
+        random: Random,
+        cast: dict[str, Person],
+        filler_words: int | None,
+        phrases: Phrases = Phrases(),  # noqa: B008 - frozen and empty
+    ) -> None:
+        self.phrases = phrases
         self.grammar, self.random, self.cast, self.filler_words = grammar, random, cast, filler_words
         self.persons = list(cast.values())
         self.asked: list[tuple[Person, str]] = []
@@ -228,6 +248,8 @@ class _Telling:
         name, *arguments = call.split()
         if name == "filler":
             return self._fillers()
+        if name == PREDICATES and self.phrases.predicates and self.random.random() < PHRASE_SHARE:
+            return self.random.choice(self.phrases.predicates)
         if name not in self.grammar.rules:
             raise StoryError(f"{self.grammar.place}: there is no rule {name!r}.")
         parameters, productions = self.grammar.rules[name]
@@ -240,10 +262,13 @@ class _Telling:
         """Sentences without persons: none, a few words, or up to a hundred."""
         wanted = self.filler_words
         if wanted is None:
-            wanted = self.random.choice((0, 0, 0, self.random.randint(1, 20), self.random.randint(20, 90)))
+            wanted = self.random.choice((0, 0, 0, self.random.randint(1, 20), self.random.randint(20, 100)))
         sentences: list[str] = []
         while sum(len(sentence.split()) for sentence in sentences) < wanted:
-            sentences.append(self._expand(self.random.choice(self.grammar.fillers), {}))
+            if self.phrases.fillers and self.random.random() < PHRASE_SHARE:
+                sentences.append(self.random.choice(self.phrases.fillers))
+            else:
+                sentences.append(self._expand(self.random.choice(self.grammar.fillers), {}))
         return "".join(f" {sentence}" for sentence in sentences)
 
 
@@ -265,6 +290,10 @@ def load_grammar(name: str, part: Part) -> Grammar:
 
 
 TRAINING_GRAMMAR = "training"
+PREDICATES = "did"
+"""The rule of a grammar whose lines say what somebody did, for which a corpus's predicates can stand."""
+PHRASE_SHARE = 0.7
+"""How often a filler or a predicate is one of the corpus, where it offers some."""
 SINGLE_SHARE = 0.35
 """Share of the training documents that are one story alone, so that short texts from a fresh state are seen."""
 
@@ -274,16 +303,21 @@ def grammar_sha256(name: str = TRAINING_GRAMMAR) -> str:
     return hashlib.sha256((resources.files("training") / "grammars" / f"{name}.yaml").read_bytes()).hexdigest()
 
 
-def story_documents(n_documents: int, seed: int, longest_words: int = 100) -> Iterator[Document]:
+def story_documents(
+    n_documents: int,
+    seed: int,
+    phrases: Phrases = Phrases(),  # noqa: B008 - frozen and empty
+    longest_words: int = 100,
+) -> Iterator[Document]:
     """Documents for training: one story, or as many, a paragraph each, as fit into `longest_words` words."""
     grammar = load_grammar(TRAINING_GRAMMAR, "training")
     for number in range(n_documents):
         random = Random(f"{seed}/story/{number}")
-        texts = [grammar.story(random).text]
+        texts = [grammar.story(random, phrases=phrases).text]
         if random.random() >= SINGLE_SHARE:
             words = len(texts[0].split())
             while words < longest_words:
-                texts.append(grammar.story(random).text)
+                texts.append(grammar.story(random, phrases=phrases).text)
                 words += len(texts[-1].split())
             texts = texts[:-1] if words > longest_words + 20 and len(texts) > 1 else texts
         yield Document(f"story {number}", iter(texts))

@@ -27,6 +27,8 @@ class GenderedWords:
     """Noun -> what a gender swap makes of it."""
     titles: dict[str, str]
     """Word that stands before a name and tells its gender -> the title of the other gender."""
+    starters: frozenset[str]
+    """Words that begin a sentence and are no name."""
 
 
 def gendered_words(language: str) -> GenderedWords | None:
@@ -50,4 +52,4 @@ def _load(name: str) -> GenderedWords:
             other.setdefault(feminine, masculine)
     for feminine, masculine in data["feminine_titles"].items():
         genders[feminine], titles[feminine] = "feminine", masculine
-    return GenderedWords(genders, counterparts, titles)
+    return GenderedWords(genders, counterparts, titles, frozenset(data["starters"].split()))

@@ -1,0 +1,69 @@
+"""What is taken from a corpus to tell stories with: sentences without persons, and predicates of one subject."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.tiny import tiny_documents
+from training.phrases import MAX_PER_DOCUMENT, Phrases, find_phrases
+from training.pronouns import load_pairs
+from training.stories import load_grammar, story_documents
+
+
+def found(text: str, language: str = "english") -> Phrases:
+    return find_phrases(tiny_documents([text]), load_pairs(language), seed=1)
+
+
+def test_sentences_without_persons_are_fillers() -> None:
+    text = "The night passed slowly over the town. On the dish were six pieces of bacon."
+    assert set(found(text).fillers) == {
+        "The night passed slowly over the town.",
+        "On the dish were six pieces of bacon.",
+    }
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The night passed her slowly over the town.",
+        "The woman passed slowly over the town.",
+        "Sally passed slowly over the old town.",
+        "The night passed Sally slowly over the town.",
+        "The night in 1815 passed slowly over the town.",
+        'The night "passed" slowly over the town.',
+        "The night passed slowly over the town!",
+        "Night passed.",
+    ],
+)
+def test_a_sentence_that_may_speak_of_somebody_is_no_filler(sentence: str) -> None:
+    assert found(sentence).fillers == ()
+
+
+def test_what_a_single_he_or_she_did_is_a_predicate() -> None:
+    text = "She opened the door and went out. He said that she was late. He opened it to a lady. He is going out now."
+    assert found(text).predicates == ("opened the door and went out",)
+
+
+def test_a_document_gives_a_limited_number_drawn_by_the_seed() -> None:
+    text = "\n".join(["The night passed slowly over the town."] * 40)
+    assert len(found(text).fillers) == 1  # each once
+    lines = [f"The {a}{b} stood in the long street." for a in "abcdefghijklmnopqrst" for b in "abcdefghijklmnopqrst"]
+    assert len(found("\n".join(lines)).fillers) == MAX_PER_DOCUMENT
+    assert found("\n".join(lines)) == found("\n".join(lines))
+
+
+def test_a_language_without_lists_offers_nothing() -> None:
+    assert found("The night passed slowly over the town.", "spanish") == Phrases()
+
+
+def test_stories_are_told_with_the_phrases() -> None:
+    phrases = Phrases(("The zeppelin hummed above the quay.",), ("juggled nine zucchini",))
+    grammar = load_grammar("training", "training")
+    texts = [grammar.story(Random(n), phrases=phrases, filler_words=10).text for n in range(200)]
+    assert sum("zeppelin" in text for text in texts) > 20
+    assert sum("juggled nine zucchini" in text for text in texts) > 20
+    told = [list(document.paragraphs) for document in story_documents(5, 1, phrases)]
+    assert told == [list(document.paragraphs) for document in story_documents(5, 1, phrases)]
+    assert told != [list(document.paragraphs) for document in story_documents(5, 1)]
