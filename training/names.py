@@ -33,11 +33,14 @@ Part = Literal["all", "training", "held out"]
 
 
 @lru_cache
-def first_names(gender: Gender, part: Part = "all", *, common: bool = False) -> tuple[str, ...]:
-    """The names of one gender, sorted; `common`: only those of English-speaking countries' short lists."""
+def first_names(gender: Gender, part: Part = "all", *, common: bool = False, agreed: bool = False) -> tuple[str, ...]:
+    """The names of one gender, sorted; `common`: only those of English-speaking countries' short lists; `agreed`: only
+    those that two lists or more have and none has for the other gender."""
     votes = _votes()
     sign = 1 if gender == "masculine" else -1
     chosen = (name for name, (margin, against) in votes.items() if sign * margin >= (1 if not against else 2))
+    if agreed:
+        chosen = (name for name in chosen if sign * votes[name][0] > 1 and not votes[name][1])
     if common:
         short = frozenset().union(*(_listed(locale, gender) for locale in COMMON))
         chosen = (name for name in chosen if name in short)
@@ -59,9 +62,9 @@ def is_held_out(name: str) -> bool:
     return zlib.crc32(name.encode()) % HELD_OUT_SHARE == 0
 
 
-def draw_first_name(random: Random, gender: Gender, part: Part = "all") -> str:
-    """A name of that gender: at COMMON_SHARE one of the common half, else any."""
-    return random.choice(first_names(gender, part, common=random.random() < COMMON_SHARE))
+def draw_first_name(random: Random, gender: Gender, part: Part = "all", *, agreed: bool = False) -> str:
+    """A name of that gender: at COMMON_SHARE one of the common half, else any. `agreed`: see `first_names`."""
+    return random.choice(first_names(gender, part, common=random.random() < COMMON_SHARE, agreed=agreed))
 
 
 @lru_cache

@@ -57,7 +57,8 @@ class Person:
 
 
 class Casting:
-    """Draws the persons of a story. `people`: a grammar's nouns, roles, kin and adjectives."""
+    """Draws the persons of a story. `people`: a grammar's nouns, roles, kin and adjectives, and whether its names are
+    only those that several countries agree on (`agreed_names`)."""
 
     def __init__(self, people: dict[str, Any], part: Part) -> None:
         self.part = part
@@ -65,6 +66,7 @@ class Casting:
         self.kin: dict[Gender, list[str]] = {gender: people["kin"][gender].split(", ") for gender in OTHER}
         self.roles: list[str] = people["roles"].split(", ")
         self.adjectives: list[str] = people["adjectives"].split(", ")
+        self.agreed_names = bool(people.get("agreed_names", False))
 
     def cast(self, wanted: dict[str, str], random: Random) -> dict[str, Person]:
         """Persons by letter. `wanted`: letter -> gender (any, same, other, mixed: against the first) and the kinds
@@ -106,7 +108,10 @@ class Casting:
         if person.kind == "role":
             return Person(gender, "role", person.first, person.later, person.articles)
         if person.kind == "full name":  # later called by the same half
-            name, family = draw_first_name(random, gender, self.part), person.first.split()[-1]
+            name, family = (
+                draw_first_name(random, gender, self.part, agreed=self.agreed_names),
+                person.first.split()[-1],
+            )
             return Person(gender, person.kind, f"{name} {family}", family if person.later == family else name)
         return self._person(random, gender, [person.kind], first)
 
@@ -122,10 +127,13 @@ class Casting:
         allowed = {kind: KINDS.get(kind, 1.0) for kind in kinds or [kind for kind in KINDS if kind != "kin"]}
         kind = random.choices(list(allowed), list(allowed.values()))[0]
         if kind == "name":
-            name = draw_first_name(random, gender, self.part)
+            name = draw_first_name(random, gender, self.part, agreed=self.agreed_names)
             return Person(gender, kind, name, name)
         if kind == "full name":
-            name, family = draw_first_name(random, gender, self.part), random.choice(surnames(self.part))
+            name, family = (
+                draw_first_name(random, gender, self.part, agreed=self.agreed_names),
+                random.choice(surnames(self.part)),
+            )
             return Person(gender, kind, f"{name} {family}", random.choice((name, family)))
         if kind == "title":
             called = f"{random.choice(TITLES[gender])} {random.choice(surnames(self.part))}"

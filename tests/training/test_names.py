@@ -65,5 +65,14 @@ def test_common_names_are_drawn_more_often_than_their_number() -> None:
     assert set(drawn) <= feminine_names()
 
 
+def test_agreed_names_are_of_two_lists_and_no_other_gender_s() -> None:
+    for gender, known, single in (("masculine", "Adam", "Elzy"), ("feminine", "Teresa", "Opha")):
+        agreed = first_names(gender, agreed=True)  # type: ignore[arg-type]
+        assert known in agreed
+        assert single not in agreed
+        assert set(agreed) < set(first_names(gender))  # type: ignore[arg-type]
+        assert len(first_names(gender, "held out", agreed=True)) > 150  # type: ignore[arg-type]
+
+
 def test_surnames_are_no_first_names() -> None:
     assert not set(surnames()) & (masculine_names() | feminine_names())
