@@ -18,13 +18,13 @@ from model.network import Network
 from training.batches import collate
 from training.config import TrainingConfig
 from training.loop import Trainer
-from training.memory import memory_of
 from training.objective import HiddenStates, Objective
 from training.optimisation import make_optimiser
 from training.places import Asked, Places
 from training.plain_loop import PlainLoop
 from training.pronouns import load_pairs
 from training.shards import TokenShards
+from training.usage import memory_of
 
 VOCABULARIES = (8_192, 32_768)
 CORPUS_TOKENS = (10**6, 10**8)

@@ -24,15 +24,17 @@ from typing import Any
 
 import numpy as np
 
-from model.language_model import load
+from model.bundle import read_bundle
+from model.language_model import find_bundle
 from model.tokenizer import MARK, Tokenizer
 from training.corpus import fingerprint, read_documents
 from training.encoding import available_cores
-from training.memory import memory_of
 from training.shards import Progress, TokenShards, prepare_shards
+from training.usage import memory_of, processor_seconds_of
 
 MEGABYTE = 10**6
 PARTS = 10
+COUNTED = 0.97
 BLOCK_BYTES = 1 << 20
 
 
@@ -40,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     """Prepares N megabytes of text; prints tokens a second and the memory held, by tenths of the text."""
     arguments = _parser().parse_args(argv)
     n_workers = arguments.workers or available_cores()
-    tokenizer = load(arguments.model).tokenizer
+    tokenizer = read_bundle(find_bundle(arguments.model)).tokenizer
     with _folder(arguments.folder) as folder:
         text = folder / "text.txt"
         if not text.exists():
@@ -56,7 +58,6 @@ def main(argv: Sequence[str]) -> int:
         shards = prepare_shards(
             folder / "shards", documents, tokenizer, sources, n_workers=n_workers, listener=watch.update
         )
-        watch.note()
         record = figures(watch, shards, n_workers, hashed)
     sys.stdout.write(table(record))
     if arguments.json:
@@ -134,33 +135,35 @@ class Watch:
         self.last = Progress(0, 0, 0.0)
         self.parts: list[dict[str, float]] = []
         self.latest = self.last
+        self.computed = 0.0
         self.most_held = self.parent_peak = self.worker_peak = 0
 
     def update(self, progress: Progress) -> None:
-        """Called after every chunk. Code points stand for bytes: enough to know when a tenth is done."""
+        """Called after every chunk. Code points stand for bytes, of which there are a few more: the end is left out."""
         self.latest = progress
         if self.first is None:
             self.first = self.last = progress
-        if progress.n_characters - self.last.n_characters >= self.n_bytes / PARTS:
-            self.note()
+            self.computed = processor_seconds_of()
+        if progress.n_characters - self.last.n_characters >= COUNTED * self.n_bytes / PARTS:
+            self._note(progress)
 
-    def note(self) -> None:
-        """Notes what was done since the last note."""
-        progress = self.latest
+    def _note(self, progress: Progress) -> None:
         seconds = progress.elapsed_seconds - self.last.elapsed_seconds
-        if not seconds:
-            return
-        held, peaks = zip(*map(memory_of, [os.getpid(), *worker_ids()]), strict=True)
+        processes = [os.getpid(), *worker_ids()]
+        held, peaks = zip(*map(memory_of, processes), strict=True)
+        computed = sum(map(processor_seconds_of, processes))
         self.most_held = max(self.most_held, sum(held))
         self.parent_peak, self.worker_peak = peaks[0], max([self.worker_peak, *peaks[1:]])
         self.parts.append(
             {
                 "megabytes": progress.n_characters / MEGABYTE,
                 "tokens_per_second": (progress.n_tokens - self.last.n_tokens) / seconds,
+                "tokens_per_processor_second": (progress.n_tokens - self.last.n_tokens)
+                / max(computed - self.computed, 1e-9),
                 "megabytes_held": sum(held) / MEGABYTE,
             }
         )
-        self.last = progress
+        self.last, self.computed = progress, computed
 
 
 def worker_ids() -> list[int]:
@@ -170,9 +173,8 @@ def worker_ids() -> list[int]:
 
 def figures(watch: Watch, shards: TokenShards, n_workers: int, hashed_seconds: float) -> dict[str, Any]:
     """All that is printed, as JSON values."""
-    busy = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     first = watch.first or watch.last
-    seconds = max(watch.last.elapsed_seconds, 1e-9)
+    seconds = max(watch.latest.elapsed_seconds, 1e-9)
     return {
         "n_workers": n_workers,
         "megabytes": watch.n_bytes / MEGABYTE,
@@ -180,8 +182,7 @@ def figures(watch: Watch, shards: TokenShards, n_workers: int, hashed_seconds: f
         "n_tokens_found": first.n_tokens,
         "seconds": seconds,
         "hashed_seconds": hashed_seconds,
-        "processor_seconds": sum(usage.ru_utime + usage.ru_stime for usage in busy),
-        "tokens_per_second": (watch.last.n_tokens - first.n_tokens) / seconds,
+        "tokens_per_second": (watch.latest.n_tokens - first.n_tokens) / seconds,
         "parts": watch.parts,
         "peak_megabytes": {
             "parent": watch.parent_peak / MEGABYTE,
@@ -194,17 +195,16 @@ def figures(watch: Watch, shards: TokenShards, n_workers: int, hashed_seconds: f
 
 def table(record: dict[str, Any]) -> str:
     """The figures as lines of text."""
-    lines = [f"{'megabytes done':>16} {'tokens/s':>12} {'megabytes held':>16}"]
+    lines = [f"{'megabytes done':>16} {'tokens/s':>12} {'a core':>12} {'megabytes held':>16}"]
     lines += [
-        f"{part['megabytes']:16,.0f} {part['tokens_per_second']:12,.0f} {part['megabytes_held']:16,.0f}"
+        f"{part['megabytes']:16,.0f} {part['tokens_per_second']:12,.0f} "
+        f"{part['tokens_per_processor_second']:12,.0f} {part['megabytes_held']:16,.0f}"
         for part in record["parts"]
     ]
     peak = ", ".join(f"{name} {value:,.0f}" for name, value in record["peak_megabytes"].items())
-    done = record["n_tokens"] - record["n_tokens_found"]
     lines += [
         f"{record['megabytes']:,.0f} megabytes, {record['n_tokens']:,} tokens, {record['n_tokens_found']:,} found; "
-        f"{record['n_workers']} workers: {record['tokens_per_second']:,.0f} tokens/s, "
-        f"{done / record['processor_seconds']:,.0f} a second of processor time",
+        f"{record['n_workers']} workers: {record['tokens_per_second']:,.0f} tokens/s",
         f"hashing the text first: {record['hashed_seconds']:.1f} s",
         f"peak megabytes held: {peak}",
         f"SHA-256 of the first shard: {record['shards'][0]['sha256']}",

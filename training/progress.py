@@ -77,7 +77,6 @@ class ProgressBar:
             bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{left}{postfix}",
             mininterval=1.0,
             miniters=0,
-            disable=not trainer.world.leads,
         )
         self.latest: dict[str, Any] = {}
         self.pace = Pace()

@@ -114,7 +114,7 @@ def prepare_shards(
     only when there is something to write. `made_with`: what documents and `transform` depend on beside `sources`, as
     JSON. `transform`: what becomes of the paragraphs before they are tokenized; it is given whole stretches of so many
     paragraphs of a document, so the documents' paragraphs must be normalised where stretches are of more than one.
-    `n_workers`: processes that tokenize; the files do not depend on it. `listener`: told after every chunk.
+    `n_workers`: processes that tokenize; the files do not depend on it. `listener`: told first and after every chunk.
     Raises ShardError when they cannot be written; what was done is kept, and the same call goes on from there.
     """
     identity = {
@@ -162,12 +162,17 @@ def _write(
     manifest_path.unlink(missing_ok=True)
     started = time.monotonic()
     with closing(ShardWriter(folder, encoder.dtype, identity)) as writer:
+
+        def tell() -> None:
+            if listener is not None:
+                listener(Progress(writer.n_tokens, writer.n_characters, time.monotonic() - started))
+
+        tell()
         todo = itertools.islice(corpus, writer.n_chunks, None)  # those done are read and passed over
         with closing(encoded(todo, encoder, n_workers)) as done:
             for chunk in done:
                 writer.add(chunk)
-                if listener is not None:
-                    listener(Progress(writer.n_tokens, writer.n_characters, time.monotonic() - started))
+                tell()
         if not writer.n_documents:
             raise ShardError("the corpus holds no document; expected at least one paragraph of text.")
         manifest = identity | writer.finish()

@@ -22,9 +22,9 @@ from training.batches import collate
 from training.bench_loss import SMALL, same_losses
 from training.bench_step import PARTS, Stopwatch, operations, product_rate
 from training.loop import Trainer
-from training.memory import memory_of
 from training.plain_loop import PlainTwin
 from training.pronouns import load_pairs
+from training.usage import memory_of
 
 TINY = ["--hidden", "8", "--rows", "4", "--bptt-steps", "8", "--repeats", "1", "--threads", "1"]
 
@@ -148,7 +148,7 @@ def test_memory_is_told_of_this_process_and_not_of_its_parent() -> None:
         return
     assert 10**7 < held <= peak
     root = Path(bench.__file__).parents[1]
-    code = "from training.memory import memory_of; print(memory_of()[1])"
+    code = "from training.usage import memory_of; print(memory_of()[1])"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert 10**6 < int(child.stdout) < peak
     assert memory_of(os.getpid())[1] >= peak

@@ -40,11 +40,11 @@ def _prepare(folder: Path, texts: list[str] = TEXTS, listener: Callable[[Progres
 
     def listen(progress: Progress) -> None:
         told.append(progress.n_tokens)
-        if listener is not None:
+        if listener is not None and len(told) > 1:  # the first time tells what was there
             listener(progress)
 
     prepare_shards(folder, tiny_documents(texts), tiny_tokenizer(), tiny_sources(texts), listener=listen)
-    return len(told)
+    return len(told) - 1
 
 
 def _stop_after(n_chunks: int) -> Callable[[Progress], None]:

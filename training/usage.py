@@ -1,4 +1,4 @@
-"""How much physical memory a process holds now, and the most that it ever held, as Linux tells it."""
+"""What a process uses: physical memory, now and at most, and the processor's time; as Linux tells it."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def memory_of(process: int | None = None) -> tuple[int, int]:
         if name in found:
             found[name] = int(value.split()[0]) * 1024
     return found["VmRSS"], found["VmHWM"]
+
+
+def processor_seconds_of(process: int | None = None) -> float:
+    """Seconds that all threads of a process have been computing; 0 where it has ended or there is no /proc."""
+    try:
+        status = Path(f"/proc/{process or os.getpid()}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    user, system = status.rpartition(")")[2].split()[11:13]  # the name before may hold anything
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
