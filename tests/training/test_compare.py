@@ -106,6 +106,15 @@ def test_a_suite_without_such_questions_puts_the_figures_side_by_side(
     assert "without paired tests" in printed
 
 
+def test_a_suite_that_asks_its_own_stories_needs_no_data(
+    bundles: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*bundles, "--suite", "tracking", "--stories", "2", "--no-ngram"]) == 0
+    printed = capsys.readouterr().out
+    for kind in ("subject kept", "new subject", "distractor of the other gender", "reflexive"):
+        assert f"\n{kind}: " in printed
+
+
 def test_each_suite_has_the_data_that_follows_it() -> None:
     words = ["a", "b", "--data", "x", "y", "--suite", "pairs", "--data", "z", "--data", "w"]
     arguments = parser().parse_args(words)
