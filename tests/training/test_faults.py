@@ -90,7 +90,7 @@ def _limited(limit: str, code: str, folder: Path) -> subprocess.CompletedProcess
     code = f"import resource, sys\nresource.setrlimit(resource.{limit[0]}, ({limit[1]},) * 2)\n" + textwrap.dedent(code)
     return subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 
