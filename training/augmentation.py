@@ -20,7 +20,7 @@ from random import Random
 from training.corpus import Document
 from training.names import draw_first_name, feminine_names, masculine_names
 from training.pronouns import Pairs
-from training.words import Gender, gendered_words
+from training.words import OTHER, Gender, gendered_words
 
 STRETCH_PARAGRAPHS = 40
 LANGUAGES = ("en",)
@@ -28,7 +28,6 @@ LANGUAGES = ("en",)
 WORD = re.compile(r"[^\W\d_]+")
 NAME_FOLLOWS = re.compile(r"\.? [^\W\d_a-z]")
 """After a title: a capital letter."""
-OTHER: dict[Gender, Gender] = {"masculine": "feminine", "feminine": "masculine"}
 
 
 @dataclass(frozen=True)

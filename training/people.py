@@ -13,9 +13,8 @@ from typing import Any
 
 from training.errors import StoryError
 from training.names import Part, draw_first_name, surnames
-from training.words import Gender
+from training.words import OTHER, Gender
 
-OTHER: dict[Gender, Gender] = {"masculine": "feminine", "feminine": "masculine"}
 KINDS = {"name": 0.44, "full name": 0.08, "title": 0.12, "noun": 0.28, "kin": 0.08}
 """How persons are called, with the share of each."""
 MIXED_OTHER = 0.7

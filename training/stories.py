@@ -38,7 +38,6 @@ PAIRS = {"he": "he/she", "him": "him/her", "his": "his/her", "hers": "his/hers",
 
 MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
 """Private characters that mark, while a story is written, what stands at a place: plus the person's number."""
-MARKS = re.compile("[\ue000-\ue2ff]")
 SENTENCE_START = re.compile("((?:^|[.!?][\"']? |\n)[\"']?[\ue000-\ue2ff]*[\"']?)([a-z])")
 SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
 DEEPEST_EXPANSION = 50
@@ -117,7 +116,6 @@ class Grammar:
         for head, productions in data["rules"].items():
             name, *parameters = head.split()
             self.rules[name] = (parameters, _weighted(productions))
-        self.weights = [story.get("weight", 1) for story in self.stories]
 
     @property
     def kinds(self) -> tuple[str, ...]:

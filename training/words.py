@@ -13,6 +13,7 @@ from typing import Literal
 import yaml
 
 Gender = Literal["masculine", "feminine"]
+OTHER: dict[Gender, Gender] = {"masculine": "feminine", "feminine": "masculine"}
 LANGUAGES = {"en": "english"}
 """BCP 47 code -> the file of its gendered words."""
 
