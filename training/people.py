@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from training.errors import StoryError
-from training.names import Part, draw_first_name, surnames
+from training.names import Part, draw_first_name, is_held_out, surnames
 from training.words import OTHER, Gender
 
 KINDS = {"name": 0.44, "full name": 0.08, "title": 0.12, "noun": 0.28, "kin": 0.08}
@@ -106,12 +106,11 @@ class Casting:
         gender = OTHER[person.gender]
         if person.kind == "role":
             return Person(gender, "role", person.first, person.later, person.articles)
-        if person.kind == "full name":  # later called by the same half
-            name, family = (
-                draw_first_name(random, gender, self.part, agreed=self.agreed_names),
-                person.first.split()[-1],
-            )
-            return Person(gender, person.kind, f"{name} {family}", family if person.later == family else name)
+        if person.kind in ("name", "full name"):  # as known as the other's name, and later called by the same half
+            given, _, family = person.first.partition(" ")
+            part: Part = self.part if self.part != "all" else "held out" if is_held_out(given) else "training"
+            name = draw_first_name(random, gender, part, agreed=self.agreed_names)
+            return Person(gender, person.kind, f"{name} {family}".strip(), family if person.later == family else name)
         return self._person(random, gender, [person.kind], first)
 
     def _gender(self, relation: str, first: Person | None, random: Random) -> Gender:

@@ -22,7 +22,7 @@ PREDICATE = re.compile(rf"(?:He|She) [a-z]+(?:{PAST}) .+\.")
 """A sentence of one subject; the verb's ending is that of a past tense."""
 NEVER = re.compile(r'["“”—()*_;:\d]|\.\.| [A-Z]')
 """Quotations, asides, notes, and capitals inside a sentence: names, or I."""
-MAX_PER_DOCUMENT = 300
+MAX_PER_DOCUMENT = 1000
 FILLER_WORDS = (4, 24)
 PREDICATE_WORDS = (2, 12)
 

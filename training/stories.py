@@ -2,8 +2,8 @@
 
 A grammar (`training/grammars/*.yaml`, whose head explains its form) says what stories there are; a story has a cast of
 persons with a gender each, and every pronoun in it is written by the person it stands for. One pronoun is the asked
-one. Training reads the stories as text (`story_documents`); the `tracking` suite asks them. The two grammars, and the
-names that each may draw, have nothing in common.
+one. Training reads the stories as text (`story_documents`); the `tracking` suite asks them. The two grammars have no
+sentence, filler or role in common; they share the lexicon of persons (`words/persons.yaml`).
 
 Knows words; knows neither pieces nor networks.
 """
@@ -257,10 +257,11 @@ class _Telling:
         return self._expand(self.random.choice(productions), bound)
 
     def _fillers(self) -> str:
-        """Sentences without persons: none, a few words, or up to a hundred."""
+        """Sentences without persons: none, or as many words as one of FILLER_WORDS allows."""
         wanted = self.filler_words
         if wanted is None:
-            wanted = self.random.choice((0, 0, 0, self.random.randint(1, 20), self.random.randint(20, 100)))
+            near, far, farthest = (self.random.randint(*bounds) for bounds in FILLER_WORDS)
+            wanted = self.random.choice((0, 0, near, far, farthest))
         sentences: list[str] = []
         while sum(len(sentence.split()) for sentence in sentences) < wanted:
             if self.phrases.fillers and self.random.random() < PHRASE_SHARE:
@@ -282,30 +283,39 @@ def _weighted(productions: Any) -> list[str]:
 
 @lru_cache
 def load_grammar(name: str, part: Part) -> Grammar:
-    """A shipped grammar by its name. Raises StoryError."""
-    path = resources.files("training") / "grammars" / f"{name}.yaml"
-    return Grammar(yaml.safe_load(path.read_text(encoding="utf-8")), part, f"training/grammars/{name}.yaml")
+    """A shipped grammar by its name, with the shared lexicon of persons. Raises StoryError."""
+    data, persons = (yaml.safe_load(_file(path)) for path in (f"grammars/{name}.yaml", PERSONS))
+    data["people"] |= persons
+    return Grammar(data, part, f"training/grammars/{name}.yaml")
+
+
+def _file(path: str) -> bytes:
+    return (resources.files("training") / path).read_bytes()
 
 
 TRAINING_GRAMMAR = "training"
 PREDICATES = "did"
 """The rule of a grammar whose lines say what somebody did, for which a corpus's predicates can stand."""
-PHRASE_SHARE = 0.7
+PHRASE_SHARE = 0.85
 """How often a filler or a predicate is one of the corpus, where it offers some."""
+FILLER_WORDS = ((1, 20), (20, 60), (60, 115))
+"""Near, far, farthest: least and most words of fillers in one place. A preset's window holds the farthest."""
+PERSONS = "words/persons.yaml"
+"""Nouns and kin, which every grammar shares."""
 SINGLE_SHARE = 0.35
 """Share of the training documents that are one story alone, so that short texts from a fresh state are seen."""
 
 
 def grammar_sha256(name: str = TRAINING_GRAMMAR) -> str:
-    """Of a shipped grammar's file: what its stories depend on beside the seed."""
-    return hashlib.sha256((resources.files("training") / "grammars" / f"{name}.yaml").read_bytes()).hexdigest()
+    """Of a shipped grammar and the lexicon of persons: what its stories depend on beside the seed."""
+    return hashlib.sha256(_file(f"grammars/{name}.yaml") + _file(PERSONS)).hexdigest()
 
 
 def story_documents(
     n_documents: int,
     seed: int,
     phrases: Phrases = Phrases(),  # noqa: B008 - frozen and empty
-    longest_words: int = 100,
+    longest_words: int = 130,
 ) -> Iterator[Document]:
     """Documents for training: one story, or as many, a paragraph each, as fit into `longest_words` words."""
     grammar = load_grammar(TRAINING_GRAMMAR, "training")

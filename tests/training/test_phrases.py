@@ -49,7 +49,12 @@ def test_what_a_single_he_or_she_did_is_a_predicate() -> None:
 def test_a_document_gives_a_limited_number_drawn_by_the_seed() -> None:
     text = "\n".join(["The night passed slowly over the town."] * 40)
     assert len(found(text).fillers) == 1  # each once
-    lines = [f"The {a}{b} stood in the long street." for a in "abcdefghijklmnopqrst" for b in "abcdefghijklmnopqrst"]
+    lines = [
+        f"The {a}{b}{c} stood in the long street."
+        for a in "abcdefghijklmnopqrst"
+        for b in "abcdefghijklmnopqrst"
+        for c in "abc"
+    ]
     assert len(found("\n".join(lines)).fillers) == MAX_PER_DOCUMENT
     assert found("\n".join(lines)) == found("\n".join(lines))
 

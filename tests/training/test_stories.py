@@ -1,4 +1,4 @@
-"""Stories: hand-checked ones, answers by construction, twins, errors, and two grammars with nothing in common."""
+"""Stories: hand-checked ones, answers by construction, twins, errors, and two grammars that share persons alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PEOPLE = {
 ENDING = {"ending S": ["{S.he?} left.", "2* {S.his?} hat was gone."]}
 SEEDED = [
     "A man saw the usher. His hat was gone.",
-    f"A man saw the usher.{' It was raining in the park.' * 12} He left.",
+    f"A man saw the usher.{' It was raining in the park.' * 8} His hat was gone.",
     "A man saw a kind usher. He left.",
 ]
 GENDERED = re.compile(r"\b(?:he|she|him|her|his|hers|himself|herself)\b", re.IGNORECASE)
@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_story() -> None:
 
 
 def test_twins_differ_in_genders_alone() -> None:
-    made = load_grammar("tracking", "held out")
+    made = load_grammar("tracking", "all")
     for kind in made.kinds:
         for number in range(20):
             one, other = made.twins(f"twins {number}", kind)
@@ -185,7 +185,7 @@ def test_a_rule_without_parameters_knows_no_persons() -> None:
 
 @pytest.mark.parametrize("name", ["training", "tracking"])
 def test_every_rule_of_a_shipped_grammar_can_be_called_and_every_story_told(name: str) -> None:
-    made = load_grammar(name, "training" if name == "training" else "held out")
+    made = load_grammar(name, "training" if name == "training" else "all")
     stories = [made.story(Random(f"{kind}/{n}"), kind) for kind in made.kinds for n in range(150)]
     for story in stories:
         assert story.text[story.start : story.end].lower() == story.answer
@@ -209,7 +209,7 @@ def test_documents_hold_one_story_or_as_many_as_fit() -> None:
     single = [document for document in documents if len(document) == 1]
     assert 0.3 < len(single) / len(documents) < 0.6
     for document in documents:
-        assert len(document) == 1 or sum(len(text.split()) for text in document) <= 120
+        assert len(document) == 1 or sum(len(text.split()) for text in document) <= 150
 
 
 def _text(name: str) -> str:
@@ -245,8 +245,8 @@ def _runs(lines: list[str], length: int) -> set[tuple[str, ...]]:
 NOUN_RULES = ("thing", "worn", "instrument", "place", "animal", "month")
 
 
-def test_the_measuring_grammar_has_nothing_in_common_with_the_training_one() -> None:
-    """Persons: no word of a noun, role, kin or adjective stands anywhere in the training grammar, nor do the nouns of
+def test_the_measuring_grammar_shares_persons_alone_with_the_training_one() -> None:
+    """No word of a role or an adjective stands anywhere in the training grammar, nor do the nouns of
     NOUN_RULES. Sentences: no line of two words or more stands in both, nor do any four words side by side. Single words
     (said, the) may."""
     known = set(re.findall(r"[a-z]+", _text("training").lower()))
@@ -259,11 +259,11 @@ def test_the_measuring_grammar_has_nothing_in_common_with_the_training_one() -> 
     assert not _runs(training, 4) & _runs(tracking, 4)
 
 
-def test_no_name_stands_in_a_story_of_either_grammar() -> None:
+def test_names_held_out_stand_in_no_training_story() -> None:
     for gender in ("masculine", "feminine"):
         held_out = set(first_names(gender, "held out"))
         assert not held_out & set(first_names(gender, "training"))
-        assert len(held_out) > 500
+        assert len(held_out) > 250
     assert not set(surnames("held out")) & set(surnames("training"))
     held_out = {*first_names("masculine", "held out"), *first_names("feminine", "held out")}
     for document in story_documents(300, 5):
@@ -273,17 +273,16 @@ def test_no_name_stands_in_a_story_of_either_grammar() -> None:
 
 
 def test_several_hundred_nouns_and_roles_stand_in_the_measuring_grammar() -> None:
-    people = yaml.safe_load(_text("tracking"))["people"]
-    nouns = [people["nouns"][gender].split(", ") for gender in ("masculine", "feminine")]
-    roles = people["roles"].split(", ")
-    assert min(map(len, nouns)) >= 75
+    persons = load_grammar("tracking", "all").casting
+    nouns, roles = [persons.nouns["masculine"], persons.nouns["feminine"]], persons.roles
+    assert min(map(len, nouns)) >= 120
     assert len(roles) >= 150
     everybody = [*nouns[0], *nouns[1], *roles]
     assert len(set(everybody)) == len(everybody) > 300
 
 
 def test_nothing_after_the_blank_of_a_measuring_story_gives_the_answer_away() -> None:
-    made = load_grammar("tracking", "held out")
+    made = load_grammar("tracking", "all")
     for kind in made.kinds:
         for number in range(150):
             story = made.twins(f"after {number}", kind)[0]
@@ -292,7 +291,7 @@ def test_nothing_after_the_blank_of_a_measuring_story_gives_the_answer_away() ->
 
 
 def test_in_a_measuring_distractor_story_the_distractor_stands_between_the_subject_and_the_blank() -> None:
-    made = load_grammar("tracking", "held out")
+    made = load_grammar("tracking", "all")
     for kind, other in (("distractor of the other gender", True), ("distractor of the same gender", False)):
         for number in range(300):
             story = made.twins(f"between {number}", kind)[0]

@@ -6,6 +6,7 @@ Knows which sorts there are and how they are grouped in a report; asks nobody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -13,10 +14,12 @@ from random import Random
 from training.errors import EvaluationError
 from training.evaluation.questions import question_at
 from training.mining import ClozeItem, Window
+from training.names import is_held_out
 from training.pronouns import Pairs
 from training.stories import PAIRS, Story, load_grammar
 
 GRAMMAR = "tracking"
+FIRST_WORD = re.compile(r"\w+")
 DISTANCES = (0, 5, 10, 20, 50, 100)
 """Filler words, at least, between a subject and the blank."""
 SWITCHES = (1, 2, 3, 4, 5)
@@ -109,7 +112,7 @@ def tracking_questions(pairs: Pairs, n_stories: int = DEFAULT_STORIES, seed: int
             f"the suite tracking asks {', '.join(PAIRS.values())} in English; the bundle's pairs are "
             f"{', '.join(sorted(names))} ({pairs.language})."
         )
-    grammar = load_grammar(GRAMMAR, "held out")
+    grammar = load_grammar(GRAMMAR, "all")
     questions = []
     for sort in SORTS:
         for number in range(1, n_stories // 2 + 1):
@@ -127,8 +130,12 @@ def _item(story: Story, pairs: Pairs, place: str) -> ClozeItem:
 
 
 def _called(story: Story) -> str:
-    """How the person asked about is called: name, full name, title, noun, kin or role."""
-    return next(event.called for event in story.events if event.person == story.person)
+    """How the person asked about is called: name, full name, title, noun, kin or role; names that are in no training
+    story apart."""
+    first = next(event for event in story.events if event.person == story.person)
+    if first.called in ("name", "full name") and is_held_out(FIRST_WORD.match(story.text, first.start)[0]):
+        return f"{first.called}, unknown"
+    return first.called
 
 
 def levels(questions: Sequence[Question], dimension: str) -> list[str]:
