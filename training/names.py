@@ -27,7 +27,7 @@ RARER = (
 COMMON_SHARE = 0.6
 """How often a drawn name is a common one."""
 HELD_OUT_SHARE = 10
-"""One name in so many is in no training story, so that the stories that measure can tell names met from names unknown."""
+"""One name in so many is in no training story, so that the measuring stories tell names met from names unknown."""
 
 Part = Literal["all", "training", "held out"]
 
