@@ -73,6 +73,7 @@ def evaluate(
     """
     run = suites.suite_named(suite)
     suites.check_data(suite, data)
+    suites.check_window(suite, options.window)
     metadata = language_model.bundle.metadata
     pairs = pairs or pairs_of(language_model, options)
     chosen = tuple(pairs.named(name) for name in dict.fromkeys(options.pair_names)) or pairs.pairs
@@ -136,6 +137,7 @@ def main(argv: Sequence[str]) -> int:
     suites.check_data(arguments.suite, arguments.data)
     check_folder("--json", arguments.json)
     options = options_of(arguments)
+    suites.check_window(arguments.suite, options.window)
     from model.language_model import find_bundle, load  # slow to import, and not needed to refuse
 
     language_model = load(arguments.bundle)

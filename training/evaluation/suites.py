@@ -114,8 +114,6 @@ def masked(evaluation: Evaluation) -> Results:
         )
     if bundle.tokenizer.kind == "character":
         raise EvaluationError("a character bundle has no whole words as pieces to name; use --suite perplexity.")
-    if evaluation.window.whole_document:
-        raise EvaluationError("--whole-document is not built for the suite masked; its window ends with the paragraph.")
     bidirectional = bundle.network.direction == "bidirectional"
     tokenizer = bundle.tokenizer
     return evaluate_masked(
@@ -196,8 +194,21 @@ FILE_KINDS: dict[str, tuple[Callable[[str], bool], str]] = {
 """Suites with files of their own format: which of a folder's files they read, and what is expected there."""
 
 
+WINDOWED = ("cloze", "masked", "gap")
+"""Suites that cut texts to a window."""
 OWN_DATA = {"tracking": "its own stories"}
 """Suites that read no data, and what their data is called on a card."""
+
+
+def check_window(suite: str, window: Window) -> None:
+    """Refuses a window that the suite would not look at. Raises EvaluationError."""
+    if suite not in WINDOWED and window != Window():
+        raise EvaluationError(
+            f"--left, --right and --whole-document do not apply to the suite {suite}, which shows its texts whole; leave "
+            f"them out. They are for {', '.join(WINDOWED)}."
+        )
+    if suite == "masked" and window.whole_document:
+        raise EvaluationError("--whole-document is not built for the suite masked; its window ends with the paragraph.")
 
 
 def check_data(suite: str, data: Sequence[Path | str]) -> None:

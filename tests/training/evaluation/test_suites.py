@@ -12,7 +12,7 @@ from tests.tiny import tiny_tokenizer
 from tests.training.evaluation.fakes import RuleModel
 from tests.training.evaluation.gap_rows import write
 from training.errors import EvaluationError
-from training.evaluation.suites import OWN_DATA, SUITES, Evaluation, check_data, data_files, suite_named
+from training.evaluation.suites import OWN_DATA, SUITES, Evaluation, check_data, check_window, data_files, suite_named
 from training.mining import Window
 from training.pronouns import load_pairs
 
@@ -100,7 +100,15 @@ def test_masked_needs_a_bundle_that_can_name_words(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="no whole words as pieces"):
         suite_named("masked")(evaluation(tmp_path / "a.txt", language_model=model))
     with pytest.raises(EvaluationError, match="--whole-document is not built for the suite masked"):
-        suite_named("masked")(evaluation(tmp_path / "a.txt", window=Window(whole_document=True)))
+        check_window("masked", Window(whole_document=True))
+
+
+@pytest.mark.parametrize("suite", sorted(set(SUITES) - {"cloze", "masked", "gap"}))
+def test_a_suite_that_shows_its_texts_whole_refuses_a_window(suite: str) -> None:
+    check_window(suite, Window())
+    for window in (Window(left=100), Window(right=5), Window(whole_document=True)):
+        with pytest.raises(EvaluationError, match=f"do not apply to the suite {suite}"):
+            check_window(suite, window)
 
 
 def test_a_suite_that_asks_its_own_stories_reads_no_data_and_every_other_needs_some(tmp_path: Path) -> None:
