@@ -204,8 +204,8 @@ def check_window(suite: str, window: Window) -> None:
     """Refuses a window that the suite would not look at. Raises EvaluationError."""
     if suite not in WINDOWED and window != Window():
         raise EvaluationError(
-            f"--left, --right and --whole-document do not apply to the suite {suite}, which shows its texts whole; leave "
-            f"them out. They are for {', '.join(WINDOWED)}."
+            f"--left, --right and --whole-document do not apply to the suite {suite}, which shows its texts whole; "
+            f"leave them out. They are for {', '.join(WINDOWED)}."
         )
     if suite == "masked" and window.whole_document:
         raise EvaluationError("--whole-document is not built for the suite masked; its window ends with the paragraph.")
