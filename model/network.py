@@ -30,6 +30,12 @@ TORCH_NAMES = {
 }
 
 
+WIDER_INPUTS = {("lstm", "lowest"): 0.5, ("lstm", "above"): 0.25, ("rnn", "lowest"): 0.5}
+"""Standard deviation of first input weights that are not uniform, by cell and layer."""
+RNN_CONTRACTION = 0.9
+"""All singular values of a plain RNN's first recurrence."""
+
+
 class MemorylessLayer(nn.Module):
     """The mlp cell as a layer: tanh(W x + b) at every moment; its state is its output, which nothing reads."""
 
@@ -76,19 +82,21 @@ class Network(nn.Module):
         """Orthogonal recurrence (Saxe et al. 2014), forget gates open at 1 (Jozefowicz et al. 2015), uniform inputs.
 
         An LSTM's inputs are wider: its three gates stand at a half at first, so what a token writes is shown at an
-        eighth, and with narrow inputs the contrast stays at chance for hundreds of steps (docs/experiments.md).
+        eighth, and with narrow inputs the contrast stays at chance for hundreds of steps (docs/experiments.md). A plain
+        RNN keeps all that it ever read: its lowest inputs are wider and its recurrence is a contraction, so that
+        what it just read stands out.
         """
         hidden = self.config.hidden_size
         nn.init.normal_(self.embedding.weight, std=self.config.embedding_size**-0.5)
         for name, parameter in self.stacks.named_parameters():
-            if "weight_ih" in name and self.config.cell == "lstm":
-                layer = name.split(".")[1]  # direction.layer.tensor
-                nn.init.normal_(parameter, std=0.5 if layer == "0" else 0.25)
+            place = "lowest" if name.split(".")[1] == "0" else "above"  # direction.layer.tensor
+            if "weight_ih" in name and (self.config.cell, place) in WIDER_INPUTS:
+                nn.init.normal_(parameter, std=WIDER_INPUTS[self.config.cell, place])
             elif "weight_ih" in name:
                 nn.init.uniform_(parameter, -math.sqrt(1 / parameter.shape[1]), math.sqrt(1 / parameter.shape[1]))
             elif "weight_hh" in name:
                 for gate in torch.split(parameter.data, hidden):
-                    nn.init.orthogonal_(gate)
+                    nn.init.orthogonal_(gate, gain=RNN_CONTRACTION if self.config.cell == "rnn" else 1.0)
             else:
                 nn.init.zeros_(parameter)
                 if self.config.cell == "lstm" and "bias_ih" in name:

@@ -240,16 +240,16 @@ def test_other_cells_start_without_bias(cell: str) -> None:
             np.testing.assert_array_equal(value, 0)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_each_gate_s_recurrent_weights_start_orthogonal(cell: str) -> None:
+@pytest.mark.parametrize(("cell", "scale"), [("rnn", 0.9), ("gru", 1.0), ("lstm", 1.0)])
+def test_each_gate_s_recurrent_weights_start_orthogonal_and_an_rnn_s_contract(cell: str, scale: float) -> None:
     config = _config(cell)
     weights = Network(config).weights()
     for name in (name for name in weights if name.endswith("recurrent_weight")):
         for gate in np.split(weights[name], CELL_TYPES[cell].n_gates):
-            np.testing.assert_allclose(gate @ gate.T, np.eye(config.hidden_size), atol=1e-5)
+            np.testing.assert_allclose(gate @ gate.T, scale**2 * np.eye(config.hidden_size), atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", ["mlp", "rnn", "gru"])
+@pytest.mark.parametrize("cell", ["mlp", "gru"])
 def test_input_weights_start_uniform_within_one_over_the_root_of_their_inputs(cell: str) -> None:
     config = NetworkConfig(
         n_layers=2, direction="causal", hidden_size=50, embedding_size=20, vocabulary_size=11, cell=cell
@@ -267,6 +267,13 @@ def test_an_lstm_starts_with_wider_inputs_so_that_a_token_shows_through_its_half
     for direction in config.directions:
         assert weights[f"layer0.{direction}.input_weight"].std() == pytest.approx(0.5, rel=0.05)  # 16,384 draws
         assert weights[f"layer1.{direction}.input_weight"].std() == pytest.approx(0.25, rel=0.05)
+
+
+def test_a_plain_rnn_s_lowest_inputs_are_wider_so_that_the_latest_token_stands_out() -> None:
+    config = NetworkConfig(2, "causal", hidden_size=64, embedding_size=64, vocabulary_size=300, cell="rnn")
+    weights = Network(config).weights()
+    assert weights["layer0.forward.input_weight"].std() == pytest.approx(0.5, rel=0.05)  # 4,096 draws
+    assert weights["layer1.forward.input_weight"].std() == pytest.approx(1 / 8 / 3**0.5, rel=0.05)
 
 
 def test_the_same_seed_gives_the_same_initial_weights() -> None:
