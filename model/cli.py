@@ -12,7 +12,9 @@ from typing import Any
 
 from model.bundle import read_bundle
 from model.cloze import CONTEXTS, ClozeRequest, ClozeResult
-from model.errors import AnaphoraError, RequestError, UnsupportedError
+from model.errors import AnaphoraError, RequestError
+from model.evidence import KINDS
+from model.interventions import Intervention, parse_intervention
 from model.labels import printable, visible
 from model.language_model import LanguageModel, load
 from model.picture import picture
@@ -29,11 +31,6 @@ def fill(argv: Sequence[str]) -> int:
     arguments = parser.parse_intermixed_args(argv)
     if (arguments.sites or arguments.units) and not arguments.trace:
         parser.error("--sites and --units choose what --trace shows; add --trace OUT.html")
-    for option in ("evidence", "intervene"):
-        if getattr(arguments, option) is not None:
-            raise UnsupportedError(
-                f"--{option} is not built yet in this version; leave it out. The other options work."
-            )
     texts = _texts(arguments.text)
     if arguments.trace:
         _check_destination(arguments.trace)
@@ -43,7 +40,9 @@ def fill(argv: Sequence[str]) -> int:
     language_model = load(arguments.model)
     print_anything()
     for where, text in texts:
-        request = ClozeRequest(text, targets, arguments.top_k, arguments.context, trace)
+        request = ClozeRequest(
+            text, targets, arguments.top_k, arguments.context, trace, arguments.evidence, tuple(arguments.intervene)
+        )
         try:
             result = language_model.answer([language_model.prepare(request)])[0]
         except RequestError as error:
@@ -101,8 +100,21 @@ def fill_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object a text, as in the results of /v1/cloze"
     )
-    parser.add_argument("--evidence", metavar="hold", help="not built yet")
-    parser.add_argument("--intervene", metavar="SITE:UNITS:FIRST-LAST:set=0", help="not built yet")
+    parser.add_argument(
+        "--evidence",
+        choices=KINDS,
+        help="what each word contributes to the choice between two targets: hold leaves it out; write and erase, for "
+        "an LSTM, keep it from writing or erasing",
+    )
+    parser.add_argument(
+        "--intervene",
+        action="append",
+        default=[],
+        type=_intervention,
+        metavar="SITE:UNITS:FIRST-LAST:set=0",
+        help="edit units of a site while these tokens are read (<s> is 0), and show before and after; also scale=0.5 "
+        "or freeze; UNITS are 3,17 or 0-7 or all; repeatable, applied in order",
+    )
     return parser
 
 
@@ -167,6 +179,13 @@ def _units(value: str) -> Units:
         return tuple(int(unit) for unit in value.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{value!r} should be top:8, all, or numbers such as 3,17") from None
+
+
+def _intervention(value: str) -> Intervention:
+    try:
+        return parse_intervention(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _picture_path(value: str) -> Path:

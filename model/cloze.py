@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from model.evidence import Evidence
+from model.interventions import Intervention
 from model.trace import Trace, TraceRequest
 
 CONTEXTS = ("both", "left")
@@ -23,6 +25,10 @@ class ClozeRequest:
     top_k: int | None = None
     context: str = "both"
     trace: TraceRequest | None = None
+    evidence: str | None = None
+    """"hold", "write" or "erase" (evidence.py); None: none."""
+    interventions: tuple[Intervention, ...] = ()
+    """Edits of the network while it reads this text, in the order in which they are applied."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,14 @@ class Blank:
     start: int
     end: int
     predictions: tuple[Prediction, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in the HTTP reply."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "predictions": [vars(prediction) | {"pieces": list(prediction.pieces)} for prediction in self.predictions],
+        }
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,9 @@ class ClozeResult:
     joint: tuple[JointPrediction, ...] | None = None
     joint_kind: str | None = None
     trace: Trace | None = None
+    evidence: Evidence | None = None
+    without_interventions: tuple[Blank, ...] | None = None
+    """The blanks as they were before the request's interventions, read by the same face."""
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of "results" in the HTTP reply."""
@@ -82,19 +99,14 @@ class ClozeResult:
             "text": self.text,
             "temperature": self.temperature,
             "warnings": [vars(warning) for warning in self.warnings],
-            "blanks": [
-                {
-                    "start": blank.start,
-                    "end": blank.end,
-                    "predictions": [
-                        vars(prediction) | {"pieces": list(prediction.pieces)} for prediction in blank.predictions
-                    ],
-                }
-                for blank in self.blanks
-            ],
+            "blanks": [blank.to_dict() for blank in self.blanks],
             "joint": None
             if self.joint is None
             else [{"filled": list(entry.filled), "probability": entry.probability} for entry in self.joint],
             "joint_kind": self.joint_kind,
             "trace": None if self.trace is None else self.trace.to_dict(),
+            "evidence": None if self.evidence is None else self.evidence.to_list(),
+            "without_interventions": None
+            if self.without_interventions is None
+            else [blank.to_dict() for blank in self.without_interventions],
         }

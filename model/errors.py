@@ -9,7 +9,9 @@ AnaphoraError                      anything below: one clear line for a person
 │   ├── TooManyError               more targets, assignments, top_k or trace values than the limit
 │   ├── TopKError                  top_k where it cannot be answered
 │   ├── UnsupportedError           the bundle cannot answer this kind of question
-│   └── SiteError                  a site or unit that the network does not have
+│   ├── SiteError                  a site or unit that the network does not have
+│   ├── InterventionError          an edit that this network or text does not allow
+│   └── EvidenceError              evidence that this question does not allow
 ├── ConfigError                    sizes or names that contradict each other
 ├── ModelNotFoundError             neither a shipped bundle nor a folder
 └── BundleError                    a bundle that must not be served
@@ -95,6 +97,24 @@ class SiteError(RequestError):
     code = "invalid_trace"
 
     def __init__(self, message: str, param: str | None = "trace") -> None:
+        super().__init__(message, param)
+
+
+class InterventionError(RequestError):
+    """An edit of a site, unit or token that is not there, or one that does not say what to do."""
+
+    code = "invalid_intervention"
+
+    def __init__(self, message: str, param: str | None = "interventions") -> None:
+        super().__init__(message, param)
+
+
+class EvidenceError(RequestError):
+    """Evidence of a kind that there is not, or for a question that is no choice between two targets in one blank."""
+
+    code = "invalid_evidence"
+
+    def __init__(self, message: str, param: str | None = "evidence") -> None:
         super().__init__(message, param)
 
 

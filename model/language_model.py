@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from model.answers import conclude, most_probable_fills
-from model.blanks import BlankedText, FilledBlank
+from model.answering import Answering
 from model.bundle import Bundle, is_bundle, moved_aside, read_bundle
 from model.cloze import ClozeRequest, ClozeResult
 from model.config import NetworkConfig
 from model.errors import ModelNotFoundError, RequestError, TargetError, UnsupportedError
+from model.interventions import Intervention
 from model.limits import Limits
 from model.prepared import PreparedCloze, prepare
 from model.runtime import Runtime
-from model.scores import Place, Term, log_probability_rows, score_terms
-from model.scoring import filled_ids
+from model.scores import Place, Term, score_terms
 from model.text import normalised
 from model.tokenizer import Tokenizer
-from model.trace import Trace, TracedToken, TraceRequest, trace_sites
+from model.trace import TraceRequest
 
 WINDOW_TOKENS = 512
 """Ids read at once from a document of any length."""
@@ -50,6 +49,7 @@ class LanguageModel:
         self.bundle = bundle
         self.limits = limits or Limits()
         self.runtime = Runtime(bundle.network, bundle.weights, threads)
+        self._answering = Answering(bundle, self.runtime)
 
     @property
     def name(self) -> str:
@@ -79,14 +79,25 @@ class LanguageModel:
         top_k: int | None = None,
         context: str = "both",
         trace: TraceRequest | bool | None = None,
+        evidence: str | None = None,
+        interventions: Sequence[Intervention] = (),
     ) -> ClozeResult:
         """The probability of each target in the blank(s) of `text`.
 
         targets: words for every blank, or one list a blank; default the bundle's pronoun pair, or, with `top_k`, every
         whole word of one piece. context: "both" or "left". trace: True for the 8 liveliest units of every site.
+        evidence: "hold", "write" or "erase" (evidence.py). interventions: edits, applied in this order.
         Raises RequestError, which says what was wrong and what is possible.
         """
-        return self.cloze_batch([text], targets, top_k=top_k, context=context, trace=trace)[0]
+        return self.cloze_batch(
+            [text],
+            targets,
+            top_k=top_k,
+            context=context,
+            trace=trace,
+            evidence=evidence,
+            interventions=interventions,
+        )[0]
 
     def cloze_batch(
         self,
@@ -96,11 +107,15 @@ class LanguageModel:
         top_k: int | None = None,
         context: str = "both",
         trace: TraceRequest | bool | None = None,
+        evidence: str | None = None,
+        interventions: Sequence[Intervention] = (),
     ) -> list[ClozeResult]:
         """`cloze` for several texts in one batch: the same answers, sooner."""
         asked = TraceRequest() if trace is True else trace or None
-        lists = _as_lists(targets)
-        return self.answer([self.prepare(ClozeRequest(text, lists, top_k, context, asked)) for text in texts])
+        lists, edits = _as_lists(targets), tuple(interventions)
+        return self.answer(
+            [self.prepare(ClozeRequest(text, lists, top_k, context, asked, evidence, edits)) for text in texts]
+        )
 
     def prepare(self, request: ClozeRequest) -> PreparedCloze:
         """Checks and tokenizes one request, cheaply. Raises RequestError."""
@@ -108,33 +123,7 @@ class LanguageModel:
 
     def answer(self, prepared: Sequence[PreparedCloze]) -> list[ClozeResult]:
         """Answers prepared requests, of one caller or many, in one batch."""
-        terms: dict[Term, int] = {}
-        places: dict[Place, int] = {}
-        for question in prepared:
-            for term in question.terms:
-                terms.setdefault(term, len(terms))
-            if question.vocabulary_place is not None:
-                places.setdefault(question.vocabulary_place, len(places))
-        values = score_terms(self.runtime, list(terms), self.tokenizer.continues)
-        rows = list(log_probability_rows(self.runtime, list(places)))
-        results = []
-        for question in prepared:
-            own = values[[terms[term] for term in question.terms]]
-            row = None if question.vocabulary_place is None else rows[places[question.vocabulary_place]]
-            result = conclude(question, own, row)
-            if question.request.trace is not None:
-                result = replace(result, trace=self._trace(question, result, question.request.trace))
-            results.append(result)
-        return results
-
-    def _trace(self, question: PreparedCloze, result: ClozeResult, request: TraceRequest) -> Trace:
-        """The trace of the text with its most probable filling; each blank is one column."""
-        fills = most_probable_fills(question, result)
-        ids, spans = filled_ids(question.blanked, fills)
-        tokens, forward, backward = _columns(question.blanked, fills, ids, spans)
-        rows = {"forward": np.array(forward), "backward": np.array(backward)}
-        sites = trace_sites(self.runtime, self.bundle.weights, ids, question.sites, request.units, rows)
-        return Trace(tuple(tokens), sites)
+        return self._answering.answer(prepared)
 
     def log_likelihood(self, texts: Sequence[str], given: Sequence[str] | None = None) -> list[TextScore]:
         """Sum of log P of all pieces after <s>, without </s>, by the forward half. Raises UnsupportedError.
@@ -206,33 +195,6 @@ class LanguageModel:
                 f"{self.name} was trained on the contrast at pronouns alone, without the language-model objective, so "
                 f"it has no {what}. Use another model, or train one with a language_model_weight."
             )
-
-
-def _columns(
-    blanked: BlankedText, fills: Sequence[FilledBlank], ids: Sequence[int], spans: Sequence[tuple[int, int]]
-) -> tuple[list[TracedToken], list[int], list[int]]:
-    """The tokens of a trace, and for each the index into `ids` last read by the forward and the backward stack."""
-    source, pieces = blanked.text.source, blanked.tokenizer.pieces
-    tokens = [TracedToken(pieces[ids[0]], 0, 0)]
-    forward, backward = [0], [0]
-    starts = {first: (blank, end) for blank, (first, end) in enumerate(spans)}
-    fixed = iter(blanked.fixed_pieces(fills))
-    index = 1
-    while index < len(ids) - 1:
-        if index in starts:
-            blank, end = starts[index]
-            tokens.append(TracedToken(fills[blank].filled, *blanked.source_span(blank)))
-            forward.append(end - 1)
-            backward.append(index)
-            index = end
-            continue
-        _, (start, end) = next(fixed)
-        tokens.append(TracedToken(source[start:end] or pieces[ids[index]], start, end))
-        forward.append(index)
-        backward.append(index)
-        index += 1
-    tokens.append(TracedToken(pieces[ids[-1]], len(source), len(source)))
-    return tokens, [*forward, index], [*backward, index]
 
 
 def _as_lists(targets: Sequence[str] | Sequence[Sequence[str]] | None) -> tuple[tuple[str, ...], ...] | None:

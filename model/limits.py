@@ -23,3 +23,5 @@ class Limits:
     """Tokens that one text may make the network read, over all its targets."""
     max_trace_values: int = 1 << 22
     """Numbers in one trace: tokens x units x sites."""
+    max_interventions: int = 64
+    """Interventions of one request."""

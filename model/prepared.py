@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.blanks import BlankedText, FilledBlank
 from model.bundle import Bundle
@@ -22,9 +22,11 @@ from model.errors import (
     TopKError,
     UnsupportedError,
 )
+from model.evidence import PreparedEvidence, check_evidence, prepare_evidence
+from model.interventions import Edit, check_interventions
 from model.limits import Limits
 from model.scores import WORD_ENDS, Place, Term, tokens_to_read
-from model.scoring import TermCollector
+from model.scoring import TermCollector, filled_ids
 from model.sites import Site
 from model.trace import check_trace
 
@@ -52,6 +54,14 @@ class PreparedCloze:
     """Tokens the network will read for it."""
     probabilities_over_vocabulary: bool = False
     """Whether a candidate's probability is its share of all pieces rather than of the candidates."""
+    edits: tuple[Edit, ...] = ()
+    """What is edited while it is read; the terms' rows are moments then (moments.py)."""
+    evidence: PreparedEvidence | None = None
+
+    @property
+    def uses_equations(self) -> bool:
+        """Whether it is slow: read, all of it or some, step by step."""
+        return bool(self.edits) or self.evidence is not None
 
 
 def prepare(request: ClozeRequest, bundle: Bundle, limits: Limits) -> PreparedCloze:
@@ -59,10 +69,15 @@ def prepare(request: ClozeRequest, bundle: Bundle, limits: Limits) -> PreparedCl
     _check_request(request, limits)
     blanked = BlankedText(request.text, bundle.tokenizer)
     _check_length(blanked, limits)
+    edits: tuple[Edit, ...] = ()
+    if request.interventions:
+        edits = check_interventions(request.interventions, bundle.network, blanked.n_tokens, limits.max_interventions)
     if request.targets is None and request.top_k is not None:
         prepared = _prepare_vocabulary(request, blanked, bundle, limits)
     else:
         prepared = _prepare_targets(request, blanked, bundle, limits)
+    if edits:  # read twice: before and after
+        prepared = replace(prepared, edits=edits, n_tokens=2 * prepared.n_tokens)
     if prepared.n_tokens > limits.max_tokens_read:
         raise TooManyError(
             f"this question makes the network read {prepared.n_tokens:,} tokens, once for every way to fill the text; "
@@ -70,7 +85,27 @@ def prepare(request: ClozeRequest, bundle: Bundle, limits: Limits) -> PreparedCl
             + (', or use context "left".' if request.context == "both" else "."),
             "text",
         )
+    if request.evidence is not None:
+        evidence = _prepare_evidence(prepared, bundle, limits.max_tokens_read - prepared.n_tokens)
+        prepared = replace(prepared, evidence=evidence, n_tokens=prepared.n_tokens + evidence.n_tokens)
     return prepared
+
+
+def _prepare_evidence(prepared: PreparedCloze, bundle: Bundle, max_tokens_read: int) -> PreparedEvidence:
+    request, blanked, fills = prepared.request, prepared.blanked, prepared.fills
+    over_vocabulary = prepared.vocabulary_place is not None or prepared.probabilities_over_vocabulary
+    check_evidence(request.evidence, len(fills), None if over_vocabulary else len(fills[0]), bundle.network)
+    collector = TermCollector(blanked, bundle, request.context, with_tokens=True)
+    sums = [collector.score([fill]) for fill in fills[0]]
+    terms = list(collector.terms)
+    blank = filled_ids(blanked, [fills[0][0]])[1][0][0]  # every piece before the blank's is a token
+    return prepare_evidence(
+        str(request.evidence),
+        [[terms[index] for index in indices] for indices in sums],
+        blanked.n_tokens,
+        blank,
+        max_tokens_read,
+    )
 
 
 def _check_request(request: ClozeRequest, limits: Limits) -> None:
@@ -106,7 +141,7 @@ def _prepare_targets(request: ClozeRequest, blanked: BlankedText, bundle: Bundle
         )
     fills = tuple(_fills(blanked, blank, targets, limits) for blank, targets in enumerate(lists))
     assignments = tuple(itertools.product(*(range(len(candidates)) for candidates in fills)))
-    scorer = TermCollector(blanked, bundle, request.context)
+    scorer = TermCollector(blanked, bundle, request.context, with_tokens=bool(request.interventions))
     sums = tuple(
         scorer.score([candidates[index] for candidates, index in zip(fills, assignment, strict=True)])
         for assignment in assignments
@@ -143,7 +178,7 @@ def _prepare_vocabulary(request: ClozeRequest, blanked: BlankedText, bundle: Bun
     words = bundle.tokenizer.whole_words(blanked.marked(0))
     if bundle.network.direction == "causal" and request.context == "both":
         return _prepare_rescored_vocabulary(request, blanked, bundle, limits, template)
-    scorer = TermCollector(blanked, bundle, request.context)
+    scorer = TermCollector(blanked, bundle, request.context, with_tokens=bool(request.interventions))
     place = scorer.place([template], 0)
     fills = tuple(blanked.fill_piece(template, int(piece)) for piece in words)
     return _prepared(request, blanked, bundle, limits, (fills,), (), scorer, (), 1.0, place)
@@ -163,7 +198,7 @@ def _prepare_rescored_vocabulary(
             "top_k",
         )
     fills = tuple(blanked.fill_piece(template, piece) for piece in range(bundle.network.vocabulary_size))
-    scorer = TermCollector(blanked, bundle, request.context)
+    scorer = TermCollector(blanked, bundle, request.context, with_tokens=bool(request.interventions))
     assignments = tuple((index,) for index in range(len(fills)))
     sums = tuple(scorer.score([candidate]) for candidate in fills)
     return _prepared(request, blanked, bundle, limits, (fills,), assignments, scorer, sums, 1.0, over_vocabulary=True)

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from model.cells import CELL_TYPES, Array
 from model.config import NetworkConfig
 from model.graph import readout_graph, stack_graph
+from model.rows import Ids, batches, longest
 
 # ONNX Runtime reads it when it is imported: nothing of what is asked here is to be reported to anyone.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 State = list[tuple[Array, ...]]
-READOUT_CHUNK = 512
-"""Places whose log-probabilities are held at once: 512 x 8,192 float32 are 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,21 @@ class Runtime:
             states = [(layer[lengths - 1, np.arange(len(rows))],) for layer in hidden]
         return Reading(hidden, lengths, states)
 
+    def states(self, direction: str, reads: Sequence[tuple[Ids | None, int]]) -> Array:
+        """(n, H) top hidden states after the first k ids of each row, for n pairs (row, k); zeros where it is None."""
+        states = np.zeros((len(reads), self.config.hidden_size), dtype=np.float32)
+        holder = longest({row for row, _ in reads if row is not None})
+        asked: dict[Ids, list[tuple[int, int]]] = {}
+        for index, (row, n_read) in enumerate(reads):
+            if row is not None:
+                asked.setdefault(holder[row], []).append((index, n_read))
+        for batch in batches(sorted(asked, key=len)):
+            top = self.read(direction, batch).top  # (T, B, H)
+            for number, row in enumerate(batch):
+                for index, n_read in asked[row]:
+                    states[index] = top[n_read - 1, number]
+        return states
+
     def _feeds(
         self, rows: Sequence[Sequence[int]], lengths: NDArray[np.int32], state: State | None
     ) -> dict[str, NDArray[Any]]:
@@ -135,7 +149,7 @@ class Runtime:
     def log_probabilities(self, forward: Array, backward: Array | None = None) -> Array:
         """Top hidden states before (and after) N places, each (N, H) -> log-probabilities (N, V).
 
-        Call it with at most READOUT_CHUNK places where memory matters. `backward` None: the left side only.
+        Call it with few places where memory matters (scores.py). `backward` None: the left side only.
         """
         feeds = {"forward": forward}
         if "backward" in self.config.directions:

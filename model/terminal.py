@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle
-from model.cloze import ClozeResult
+from model.cloze import Blank, ClozeResult
+from model.evidence_lines import evidence_lines
 from model.labels import display_width, padded, printable, visible
 from model.shelf import facts_of
 
@@ -28,17 +30,26 @@ def as_json(value: object, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=not _is_unicode(), allow_nan=False)
 
 
+def shows_colours() -> bool:
+    """Whether standard output is a terminal whose user has not asked for no colours (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def _is_unicode() -> bool:
     return (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
 
 
 def told(result: ClozeResult) -> str:
-    """An answer for a person: a table a blank."""
+    """An answer for a person: a table a blank, with the edits' before and after side by side; then the evidence."""
     lines = [visible(result.text)]
     several = len(result.blanks) > 1
     for number, blank in enumerate(result.blanks, 1):
+        title = f"blank {number}" if several else "word"
+        if result.without_interventions is not None:
+            lines += _before_and_after(title, result.without_interventions[number - 1], blank)
+            continue
         rows = [(visible(p.filled), p.probability, f"{p.log_probability:>15.2f}") for p in blank.predictions]
-        lines += _table(f"blank {number}" if several else "word", "log-probability", rows)
+        lines += _table(title, "log-probability", rows)
     if result.joint:
         rows = [(", ".join(map(visible, entry.filled)), entry.probability, "") for entry in result.joint[:JOINT_SHOWN]]
         lines += _table("together" if result.joint_kind == "exact" else "together (pseudo-likelihood)", "", rows)
@@ -46,6 +57,8 @@ def told(result: ClozeResult) -> str:
             lines.append(f"  and {len(result.joint) - JOINT_SHOWN:,} less probable ways (--json has them all)")
     if result.temperature != 1:
         lines.append(f"  probabilities at the calibrated temperature {result.temperature:.3g}")
+    if result.evidence is not None:
+        lines += evidence_lines(result.text, result.evidence, shows_colours())
     return "\n".join(lines)
 
 
@@ -55,9 +68,29 @@ def _table(title: str, last: str, rows: Sequence[tuple[str, float, str]]) -> lis
     width = max(display_width(word) for word in (title, *(row[0] for row in rows)))
     lines = [f"  {padded(title, width)}  probability  {last}".rstrip()]
     for word, probability, value in rows:
-        shown = f"{probability:.4f}" if probability >= 0.0001 or probability == 0 else f"{probability:.1e}"
         bar = block * round(BAR_WIDTH * probability)
-        lines.append(f"  {padded(word, width)}  {shown:>11}  {value}{'  ' if value else ''}{bar}".rstrip())
+        lines.append(
+            f"  {padded(word, width)}  {_share(probability):>11}  {value}{'  ' if value else ''}{bar}".rstrip()
+        )
+    return lines
+
+
+def _share(probability: float) -> str:
+    return f"{probability:.4f}" if probability >= 0.0001 or probability == 0 else f"{probability:.1e}"
+
+
+def _before_and_after(title: str, before: Blank, after: Blank) -> list[str]:
+    """Lines of word, probability before and after the interventions, log-probability before and after, bar of after."""
+    block = "█" if _is_unicode() else "#"
+    old = {prediction.target: prediction for prediction in before.predictions}
+    width = max(display_width(word) for word in (title, *(visible(p.filled) for p in after.predictions)))
+    lines = [f"  {padded(title, width)}  {'before':>9}  {'after':>9}  {'log-probability before and after':>32}"]
+    for prediction in after.predictions:
+        was = old.get(prediction.target)  # of the best K words, some were not among them before
+        shares = f"{_share(was.probability) if was else '-':>9}  {_share(prediction.probability):>9}"
+        nats = f"{f'{was.log_probability:.2f}' if was else '-':>21}  {prediction.log_probability:>9.2f}"
+        bar = block * round(BAR_WIDTH * prediction.probability)
+        lines.append(f"  {padded(visible(prediction.filled), width)}  {shares}  {nats}  {bar}".rstrip())
     return lines
 
 

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from model.cells import Array, sigmoid
 from model.config import NetworkConfig
+from model.equations import EquationsReader
 from model.errors import SiteError, TooManyError
+from model.rows import Ids
 from model.runtime import Runtime
 from model.sites import Site, all_sites, parse_site
 
@@ -132,6 +134,24 @@ def trace_sites(
                         in_text_order = read if direction == "forward" else read[::-1]
                         traces[str(site)] = _chosen(in_text_order[rows[direction]], units)
             below = h
+    return {str(site): traces[str(site)] for site in sites}
+
+
+def edited_sites(
+    reader: EquationsReader,
+    moments: Ids,
+    sites: Sequence[Site],
+    units: Units,
+    rows: Mapping[str, NDArray[np.int64]],
+) -> dict[str, SiteTrace]:
+    """As `trace_sites`, of a text that the equations read with edits."""
+    traces = {}
+    for direction in dict.fromkeys(site.direction for site in sites):
+        read = reader.activations(direction, moments if direction == "forward" else moments[::-1])
+        for site in sites:
+            if site.direction == direction:
+                in_text_order = read[site] if direction == "forward" else read[site][::-1]
+                traces[str(site)] = _chosen(in_text_order[rows[direction]], units)
     return {str(site): traces[str(site)] for site in sites}
 
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from threadpoolctl import threadpool_limits
 
 from model.errors import AnaphoraError
 from service.access import Access
@@ -45,7 +46,8 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         starting = asyncio.create_task(start())
-        yield
+        with threadpool_limits(1, user_api="blas"):  # parallel are the requests: engine.py's threads
+            yield
         starting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await starting

@@ -20,6 +20,7 @@ DISCARDED_BYTES = 64 * 1024 * 1024
 _KINDS = {
     "bool_type": "true or false",
     "dict_type": "an object",
+    "float_type": "a number",
     "int_from_float": "a whole number",
     "int_type": "a whole number",
     "list_type": "a list",
@@ -124,11 +125,16 @@ def _fields_at(schema: type[BaseModel], place: Sequence[int | str]) -> list[str]
     """The fields of the object at `place`."""
     fields: dict[str, Any] = schema.model_fields
     for part in place:
-        inner = [kind for kind in _classes(fields[str(part)].annotation) if issubclass(kind, BaseModel)]
+        if isinstance(part, int):  # in a list, whose entries have the fields that were found already
+            continue
+        inner = [kind for kind in _classes(fields[part].annotation) if issubclass(kind, BaseModel)]
         fields = inner[0].model_fields
     return list(fields)
 
 
 def _classes(annotation: Any) -> list[type]:
-    """The classes in a union such as `bool | TraceBody`."""
-    return [kind for kind in getattr(annotation, "__args__", (annotation,)) if isinstance(kind, type)]
+    """The classes in an annotation such as `bool | TraceBody` or `list[InterventionBody] | None`."""
+    inner = getattr(annotation, "__args__", None)
+    if inner is not None:
+        return [kind for one in inner for kind in _classes(one)]
+    return [annotation] if isinstance(annotation, type) else []

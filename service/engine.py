@@ -1,4 +1,7 @@
-"""Request -> texts prepared on a thread -> micro-batches -> reply as JSON. Knows no HTTP, and never blocks the loop."""
+"""Request -> texts prepared on a thread -> micro-batches -> reply as JSON. Knows no HTTP, and never blocks the loop.
+
+Questions with evidence or interventions, which run step by step, never stand before those without.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ class Engine:
         n_threads = settings.n_threads()
         self._preparers = ThreadPoolExecutor(n_threads, "prepare")
         self._computers = ThreadPoolExecutor(n_threads, "compute")
-        self._batchers: dict[ServedModel, Batcher[PreparedCloze, ClozeResult]] = {}
+        # What runs on the equations takes ten times as long: it has threads and a queue of its own.
+        self._n_slow_threads = max(1, n_threads // 2)
+        self._slow_computers = ThreadPoolExecutor(self._n_slow_threads, "equations")
+        self._batchers: dict[tuple[ServedModel, bool], Batcher[PreparedCloze, ClozeResult]] = {}
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -69,7 +75,10 @@ class Engine:
                 None if body.trace.sites is None else tuple(body.trace.sites),
                 units if isinstance(units, str) else tuple(units),
             )
-        requests = [ClozeRequest(text, body.targets_by_blank, body.top_k, body.context, trace) for text in body.texts]
+        requests = [
+            ClozeRequest(text, body.targets_by_blank, body.top_k, body.context, trace, body.evidence, body.edits)
+            for text in body.texts
+        ]
         results = await self.answers(served, requests, names)
         return await self.on_thread(
             lambda: to_json(
@@ -98,7 +107,8 @@ class Engine:
         if not requests:
             return []
         prepared = await self.on_thread(functools.partial(self._prepare, served, requests, names))
-        outcomes = await self._batcher(served).submit(prepared)
+        is_slow = any(request.evidence or request.interventions for request in requests)
+        outcomes = await self._batcher(served, is_slow).submit(prepared)
         results = []
         for outcome, name in zip(outcomes, names, strict=True):
             if isinstance(outcome, Exception):
@@ -125,7 +135,8 @@ class Engine:
         n_read, limit = sum(one.n_tokens for one in prepared), self.settings.max_tokens_read
         if n_read > limit:
             raise TooManyError(
-                f"this request makes the network read {n_read:,} tokens, once for every way to fill its texts; "
+                f"this request makes the network read {n_read:,} tokens, once for every way to fill its texts "
+                "and, for evidence, once without each token; "
                 f"the limit of one request is {limit:,}. Send several requests.",
                 "text",
             )
@@ -134,19 +145,20 @@ class Engine:
             n_shown = sum(one.blanked.n_tokens for one in prepared)
             check_trace(trace, served.language_model.config, n_shown, self.settings.max_trace_values)
 
-    def _batcher(self, served: ServedModel) -> Batcher[PreparedCloze, ClozeResult]:
-        if served not in self._batchers:
-            self._batchers[served] = Batcher(
+    def _batcher(self, served: ServedModel, is_slow: bool) -> Batcher[PreparedCloze, ClozeResult]:
+        """The queue of a model: of what the server's face reads, or, text by text, of what the equations do."""
+        if (served, is_slow) not in self._batchers:
+            self._batchers[served, is_slow] = Batcher(
                 served.language_model.answer,
                 _n_tokens,
-                self._computers,
+                self._slow_computers if is_slow else self._computers,
                 self._metrics.of_model(served.name),
-                n_parallel=self.settings.n_threads(),
-                max_texts=self.settings.max_batch_texts,
+                n_parallel=self._n_slow_threads if is_slow else self.settings.n_threads(),
+                max_texts=1 if is_slow else self.settings.max_batch_texts,
                 max_tokens=self.settings.max_batch_tokens,
                 max_wait_seconds=self.settings.max_wait_seconds,
             )
-        return self._batchers[served]
+        return self._batchers[served, is_slow]
 
     async def on_thread(self, work: Callable[[], T]) -> T:
         """What `work` returns, computed off the event loop."""
@@ -161,6 +173,7 @@ class Engine:
         """Start nothing more; what is being computed goes on, and nobody waits for it."""
         self._preparers.shutdown(wait=False, cancel_futures=True)
         self._computers.shutdown(wait=False, cancel_futures=True)
+        self._slow_computers.shutdown(wait=False, cancel_futures=True)
 
 
 def _n_tokens(prepared: PreparedCloze) -> int:

@@ -6,7 +6,6 @@ ServiceError                   anything below, and itself an AnaphoraError: one 
 │   ├── ContentTypeError       not declared as JSON
 │   └── JsonError              not JSON
 ├── FieldError                 a field that is missing, unknown or of the wrong kind
-├── NotBuiltYetError           a field of the interface that a later version answers
 ├── RouteNotBuiltYetError      a route of the interface that a later version answers
 ├── TooManyTextsError          more texts in one request than the limit
 ├── UnknownModelError          no model of that name is served
@@ -65,12 +64,6 @@ class FieldError(ServiceError):
     """A field is missing, unknown or of the wrong kind."""
 
     code = "invalid_field"
-
-
-class NotBuiltYetError(ServiceError):
-    """A field of the published interface that this version does not answer: refused, never ignored."""
-
-    code = "not_built_yet"
 
 
 class RouteNotBuiltYetError(ServiceError):
@@ -161,6 +154,8 @@ ANSWERS: dict[type[Exception], Answer] = {
     model_errors.TopKError: _UNANSWERABLE,
     model_errors.UnsupportedError: _UNANSWERABLE,
     model_errors.SiteError: _UNANSWERABLE,
+    model_errors.InterventionError: _UNANSWERABLE,
+    model_errors.EvidenceError: _UNANSWERABLE,
     FieldError: _UNANSWERABLE,
     TooManyTextsError: _UNANSWERABLE,
     # Not a request that can be read
@@ -168,7 +163,6 @@ ANSWERS: dict[type[Exception], Answer] = {
     JsonError: Answer(400, INVALID),
     BodyTooLargeError: Answer(413, INVALID),
     ContentTypeError: Answer(415, INVALID),
-    NotBuiltYetError: Answer(400, "unsupported"),
     RouteNotBuiltYetError: Answer(501, "unsupported", {"x-should-retry": "false"}),
     UnknownModelError: Answer(404, "not_found_error"),
     KeyRefusedError: Answer(401, "authentication_error", {"WWW-Authenticate": "Bearer"}),

@@ -100,9 +100,11 @@ class ModelMetrics:
         self._inference = inference
         self._size = size
         self._tokens = tokens
+        self._n_waiting = 0
 
     def queue_size(self, n_texts: int) -> None:
-        self._queue_size.set(n_texts)
+        self._queue_size.inc(n_texts - self._n_waiting)  # a model has two batchers
+        self._n_waiting = n_texts
 
     def queue_waited(self, seconds: float) -> None:
         self._queue_duration.observe(seconds)

@@ -66,6 +66,18 @@ class JointPrediction(BaseModel):
     probability: float
 
 
+class TokenEvidence(BaseModel):
+    """What one token, counted as in a trace, contributes to the choice."""
+
+    text: str
+    start: int
+    end: int
+    log_odds_change: float | None = Field(
+        description="Log-odds of the first target against the second with the token minus without it, in nats: above 0 "
+        "it speaks for the first. Null for the blank."
+    )
+
+
 class ClozeResult(BaseModel):
     """The answer to one text."""
 
@@ -76,6 +88,10 @@ class ClozeResult(BaseModel):
     joint: list[JointPrediction] | None = Field(description="Null unless there are several blanks.")
     joint_kind: Literal["exact", "pseudo"] | None
     trace: Trace | None
+    evidence: list[TokenEvidence] | None
+    without_interventions: list[Blank] | None = Field(
+        description="The blanks as they were before the request's interventions; null where there are none."
+    )
 
 
 class ClozeReply(BaseModel):

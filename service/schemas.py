@@ -7,12 +7,13 @@ are settings, and everything about the words of the text, are checked by those w
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from service.errors import NotBuiltYetError
+from model.evidence import KINDS
+from model.interventions import Intervention
 
 EXAMPLE_TEXT = "Mary packed her bag because ___ was leaving."
 
@@ -70,6 +71,32 @@ def _read_units(value: Any) -> Any:
     return value
 
 
+def _read_edited_units(value: Any) -> Any:
+    if value != "all" and not (isinstance(value, list) and all(type(unit) is int for unit in value)):
+        raise _wrong('units of an intervention must be "all" or a list of whole numbers', value)
+    return value
+
+
+def _read_tokens(value: Any) -> Any:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(token) is int for token in value):
+        raise _wrong("tokens must be a list of two whole numbers, the first token and the last", value)
+    return value
+
+
+def _read_evidence(value: Any) -> Any:
+    if value is None or value is False:
+        return None
+    if value not in KINDS:
+        raise _wrong("evidence must be false, 'hold', 'write' or 'erase'", value)
+    return value
+
+
+def _read_interventions(value: Any) -> Any:
+    if value is not None and not (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
+        raise _wrong("interventions must be a list of objects with site, units, tokens and set, scale or freeze", value)
+    return value
+
+
 def _read_inputs(value: Any) -> Any:
     is_texts = isinstance(value, list) and value and all(isinstance(text, str) for text in value)
     if not isinstance(value, str) and not is_texts:
@@ -95,6 +122,25 @@ class TraceBody(Request):
     )
 
 
+class InterventionBody(Request):
+    """One edit: what becomes of chosen units of a site while chosen tokens are read. One of set, scale and freeze."""
+
+    site: str = Field(description="The name of an activation, such as layer0.forward.forget_gate.")
+    units: Annotated[list[int] | str, BeforeValidator(_read_edited_units)] = Field(
+        description='Unit numbers, or "all".'
+    )
+    tokens: Annotated[list[int], BeforeValidator(_read_tokens)] = Field(
+        description="The first and the last token, counted as in a trace: <s> is 0, and a blank is one token.",
+        min_length=2,
+        max_length=2,
+    )
+    set: float | None = Field(default=None, description="The value that the units get.")
+    scale: float | None = Field(default=None, description="What their values are multiplied by.")
+    freeze: bool | None = Field(
+        default=None, description="true: they keep the value of the step before, in the order of reading."
+    )
+
+
 class ClozeBody(Request):
     """A text, or several, with blanks to fill."""
 
@@ -115,13 +161,19 @@ class ClozeBody(Request):
         description="Show what the gates did: true is every site with the 8 units that moved most.",
         json_schema_extra={"default": False},
     )
-    evidence: Any = Field(
-        default=False, description="Not built yet: refused unless false.", json_schema_extra={"type": "boolean"}
-    )
-    interventions: Any = Field(
+    evidence: Annotated[
+        Literal["hold", "write", "erase"] | None,
+        BeforeValidator(_read_evidence, json_schema_input_type=Literal[False, "hold", "write", "erase"] | None),
+    ] = Field(
         default=None,
-        description="Not built yet: refused unless null or empty.",
-        json_schema_extra={"type": ["array", "null"]},
+        description="What each token contributes to the choice between two targets in one blank: hold (every cell) "
+        "leaves it out; write closes an LSTM's input gates there, erase opens its forget gates.",
+        json_schema_extra={"default": False},
+    )
+    interventions: Annotated[list[InterventionBody] | None, BeforeValidator(_read_interventions)] = Field(
+        default=None,
+        description="Edits of the network while it reads, applied in this order; the reply has the predictions "
+        "with them and without.",
     )
 
     model_config = ConfigDict(
@@ -130,20 +182,16 @@ class ClozeBody(Request):
                 {"text": EXAMPLE_TEXT},
                 {"text": [EXAMPLE_TEXT, "Tom said that ___ was tired."], "targets": ["he", "she"], "context": "left"},
                 {"text": EXAMPLE_TEXT, "targets": ["he", "she"], "trace": {"sites": None, "units": "top:4"}},
+                {"text": EXAMPLE_TEXT, "targets": ["he", "she"], "evidence": "hold"},
+                {
+                    "text": EXAMPLE_TEXT,
+                    "interventions": [
+                        {"site": "layer0.forward.hidden_state", "units": [0, 3], "tokens": [1, 4], "set": 0.0}
+                    ],
+                },
             ]
         }
     )
-    later_fields: ClassVar[tuple[str, ...]] = ("evidence", "interventions")
-
-    @field_validator(*later_fields)
-    @classmethod
-    def _refuse_later(cls, value: Any, info: Any) -> Any:
-        if value is not None and value is not False and value != []:
-            raise NotBuiltYetError(
-                f"{info.field_name} is not built yet in this version; leave it out. The other fields work.",
-                info.field_name,
-            )
-        return value
 
     @property
     def texts(self) -> list[str]:
@@ -158,6 +206,21 @@ class ClozeBody(Request):
         if isinstance(self.targets[0], str):
             return (tuple(word for word in self.targets if isinstance(word, str)),)
         return tuple(tuple(words) for words in self.targets)
+
+    @property
+    def edits(self) -> tuple[Intervention, ...]:
+        """The interventions as model/interventions.py takes them."""
+        return tuple(
+            Intervention(
+                one.site,
+                one.units if isinstance(one.units, str) else tuple(one.units),
+                (one.tokens[0], one.tokens[1]),
+                one.set,
+                one.scale,
+                bool(one.freeze),
+            )
+            for one in self.interventions or ()
+        )
 
 
 class FillMaskParameters(Request):

@@ -55,9 +55,11 @@ class Settings(BaseSettings):
     max_assignments: PositiveInt = Limits.max_assignments
     """The most combinations of targets over the blanks of one text."""
     max_tokens_read: PositiveInt = 65_536
-    """The most tokens one request makes a network read, counting each way to fill each text."""
+    """The most tokens one request makes a network read, counting each way to fill each text, and evidence its steps."""
     max_trace_values: PositiveInt = 262_144
     """The most numbers in the traces of one request: tokens x units, summed over sites and texts."""
+    max_interventions: PositiveInt = Limits.max_interventions
+    """The most interventions in one request."""
 
     # How much at once
     threads: Annotated[int, Field(ge=0)] = 0

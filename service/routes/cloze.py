@@ -20,7 +20,11 @@ router = APIRouter(tags=["cloze"])
     openapi_extra=json_body(ClozeBody),
 )
 async def cloze(request: Request) -> Response:
-    """P(word) for every blank of a text, or of several, most probable first; with `trace`, what the gates did."""
+    """P(word) for every blank of a text, or of several, most probable first.
+
+    With `trace`, what the gates did; with `evidence`, which token speaks for which word; with `interventions`, the
+    answer of a network that is edited while it reads.
+    """
     return await answered(request, ClozeBody, request.app.state.engine.cloze)
 
 

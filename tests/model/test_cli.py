@@ -12,6 +12,7 @@ import pytest
 
 import anaphora
 from model import load, shelf
+from model.interventions import parse_intervention
 from tests.tiny import tiny_bundle
 
 TEXT = "Mary packed her bag because ___ was leaving."
@@ -200,6 +201,9 @@ def test_a_site_or_unit_that_is_not_there_is_refused_with_what_is(fill, tmp_path
         ["--top-k", "many"],
         ["--context", "right"],
         ["--target", "he,she"],
+        ["--evidence", "gate"],
+        ["--intervene", "layer0.forward.forget_gate:1:0-2"],
+        ["--intervene", "layer0.forward.forget_gate:1:0-2:sit=0"],
     ],
 )
 def test_wrong_usage_is_status_2(fill, words: list[str]) -> None:
@@ -208,15 +212,56 @@ def test_wrong_usage_is_status_2(fill, words: list[str]) -> None:
     assert "anaphora fill: error:" in err
 
 
+EDITS = ["layer0.forward.forget_gate:0-2,5:1-4:set=0", "layer1.forward.hidden_state:all:3:scale=-0.5"]
+
+
+def test_edits_are_made_in_order_and_shown_before_and_after(fill, folder) -> None:
+    words = [word for edit in EDITS for word in ("--intervene", edit)]
+    expected = load(folder / "en-lstm").cloze(TEXT, interventions=[parse_intervention(edit) for edit in EDITS])
+    _, out, _ = fill(TEXT, *words, "--json")
+    assert json.loads(out) == expected.to_dict()
+    _, out, _ = fill(TEXT, *words)
+    assert expected.without_interventions is not None
+    before = {p.target: p for p in expected.without_interventions[0].predictions}
+    rows = [line.split()[:5] for line in out.splitlines()[2:]]
+    assert rows == [
+        [
+            after.filled,
+            f"{before[after.target].probability:.4f}",
+            f"{after.probability:.4f}",
+            f"{before[after.target].log_probability:.2f}",
+            f"{after.log_probability:.2f}",
+        ]
+        for after in expected.blanks[0].predictions
+    ]
+
+
+def test_evidence_is_told_a_token_a_line(fill, folder) -> None:
+    expected = load(folder / "en-lstm").cloze(TEXT, evidence="erase").evidence
+    assert expected is not None
+    assert json.loads(fill(TEXT, "--evidence", "erase", "--json")[1])["evidence"] == expected.to_list()
+    lines = fill(TEXT, "--evidence", "erase")[1].split("evidence (erase)")[1].splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [str(number) for number in range(len(expected.tokens))]
+    for line, entry in zip(lines, expected.tokens, strict=True):
+        assert ("the blank" if entry.log_odds_change is None else f"{entry.log_odds_change:+.2f}") in line
+
+
 @pytest.mark.parametrize(
-    "words",
-    [["--evidence", "hold"], ["--intervene", "layer0.forward.forget_gate:1:0-2:set=0"]],
-    ids=lambda words: words[0],
+    ("words", "sentence"),
+    [
+        (["--evidence", "hold", "--targets", "he"], "exactly two targets; got 1 target."),
+        (["--evidence", "write", "--model", "en-gru"], "this network has gru cells"),
+        (["--intervene", "layer0.forward.update_gate:1:1-2:set=0"], "there is no site 'layer0.forward.update_gate'"),
+        (["--intervene", "layer0.forward.forget_gate:6:1-2:set=0"], "units 0 to 5"),
+        (["--intervene", "layer0.forward.forget_gate:1:1-99:set=0"], "the first and the last token"),
+    ],
 )
-def test_what_is_not_built_yet_is_refused_by_name(fill, words: list[str]) -> None:
-    status, out, err = fill(TEXT, *words)
+def test_what_this_text_or_network_does_not_allow_is_said_in_one_line(fill, words: list[str], sentence: str) -> None:
+    model = words[-1] if words[-2] == "--model" else "en-lstm"
+    status, out, err = fill(TEXT, *(words[:-2] if words[-2] == "--model" else words), model=model)
     assert (status, out) == (1, "")
-    assert err == f"anaphora: {words[0]} is not built yet in this version; leave it out. The other options work.\n"
+    assert sentence in err
+    assert err.count("\n") == 1
 
 
 def test_a_model_that_is_not_there_is_named(capsys) -> None:

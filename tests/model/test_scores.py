@@ -8,28 +8,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import scores
+from model import rows, scores
 from model.cells import Array
+from model.language_model import LanguageModel
 from model.runtime import Reading, Runtime
 from model.scores import WORD_ENDS, Place, Term, log_probability_rows, score_terms, tokens_to_read
 from tests.model.reference import FLOAT32, Reference, language_model
 
 
-class CountingRuntime:
+class CountingRuntime(Runtime):
     """Counts what a runtime is made to read and to ask."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime, self.config = runtime, runtime.config
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__(model.config, model.bundle.weights)
         self.batches: list[tuple[str, list[tuple[int, ...]]]] = []
         self.n_places = 0
 
     def read(self, direction: str, rows: Sequence[Sequence[int]], *args: Any, **kwargs: Any) -> Reading:
         self.batches.append((direction, [tuple(row) for row in rows]))
-        return self.runtime.read(direction, rows, *args, **kwargs)
+        return super().read(direction, rows, *args, **kwargs)
 
     def log_probabilities(self, forward: Array, backward: Array | None = None) -> Array:
         self.n_places += len(forward)
-        return self.runtime.log_probabilities(forward, backward)
+        return super().log_probabilities(forward, backward)
 
     def rows(self, direction: str) -> list[tuple[int, ...]]:
         return [row for name, rows in self.batches if name == direction for row in rows]
@@ -41,8 +42,8 @@ RIGHT = (3, 9, 8)
 
 def asked(terms: Sequence[Term]) -> tuple[Array, CountingRuntime]:
     model = language_model()
-    runtime = CountingRuntime(model.runtime)
-    return score_terms(runtime, terms, model.tokenizer.continues), runtime  # type: ignore[arg-type]
+    runtime = CountingRuntime(model)
+    return score_terms(runtime, terms, model.tokenizer.continues), runtime
 
 
 def test_each_term_gets_the_value_of_its_own_piece_and_place() -> None:
@@ -94,11 +95,11 @@ def test_a_place_is_asked_once_for_all_its_pieces() -> None:
 
 def test_long_batches_are_cut_and_no_value_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
-    rows = [(2, *random.integers(4, 100, length).tolist()) for length in random.integers(1, 30, 40)]
-    terms = [Term(Place(row, len(row), None), 7) for row in rows]
+    read = [(2, *random.integers(4, 100, length).tolist()) for length in random.integers(1, 30, 40)]
+    terms = [Term(Place(row, len(row), None), 7) for row in read]
     whole, _ = asked(terms)
-    monkeypatch.setattr(scores, "MAX_BATCH_ROWS", 7)
-    monkeypatch.setattr(scores, "MAX_BATCH_TOKENS", 60)
+    monkeypatch.setattr(rows, "MAX_BATCH_ROWS", 7)
+    monkeypatch.setattr(rows, "MAX_BATCH_TOKENS", 60)
     monkeypatch.setattr(scores, "READOUT_CHUNK", 3)
     cut, runtime = asked(terms)
     np.testing.assert_allclose(cut, whole, rtol=0, atol=1e-5)

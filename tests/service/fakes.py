@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -32,11 +32,12 @@ class FakeResult:
 
 @dataclass(eq=False)
 class FakeLanguageModel:
-    """Slow for `delay_seconds` a batch; while `gate` is set to an event, held until it is."""
+    """Slow for `delay_seconds` a batch; while `gate` is set to an event, batches with a `gated` request wait for it."""
 
     name: str = "fake"
     delay_seconds: float = 0.0
     gate: threading.Event | None = None
+    gated: Callable[[ClozeRequest], bool] = lambda request: True
     max_tokens: int = 100
     batches: list[int] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
@@ -75,7 +76,7 @@ class FakeLanguageModel:
     def answer(self, prepared: Sequence[FakePrepared]) -> list[FakeResult]:
         self.threads.add(threading.current_thread().name)
         self.batches.append(len(prepared))
-        if self.gate is not None:
+        if self.gate is not None and any(self.gated(one.request) for one in prepared):
             assert self.gate.wait(20)
         time.sleep(self.delay_seconds)
         if any("poison" in one.request.text for one in prepared):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from model.interventions import Intervention
 from service.body import parse_body
-from service.errors import FieldError, JsonError, NotBuiltYetError, ServiceError
+from service.errors import FieldError, JsonError, ServiceError
 from service.schemas import ClozeBody, FillMaskBody, TraceBody
 
 
@@ -19,11 +20,27 @@ def test_the_smallest_body_gets_the_documented_defaults() -> None:
     assert (body.targets_by_blank, body.top_k, body.context, body.model, body.trace) == (None, None, "both", None, None)
 
 
-def test_later_fields_may_be_sent_with_their_defaults() -> None:
-    cloze_of(
+def test_every_field_may_be_sent_with_its_default() -> None:
+    body = cloze_of(
         b'{"text": "___", "evidence": false, "interventions": null, "trace": false, "targets": null, "model": null}'
     )
-    cloze_of(b'{"text": "___", "interventions": []}')
+    assert (body.evidence, body.edits) == (None, ())
+    assert cloze_of(b'{"text": "___", "interventions": []}').edits == ()
+
+
+def test_interventions_are_those_of_the_model() -> None:
+    body = cloze_of(
+        b'{"text": "___", "evidence": "write", "interventions": ['
+        b'{"site": "s", "units": [3, 17], "tokens": [0, 4], "set": 0},'
+        b'{"site": "s", "units": "all", "tokens": [2, 2], "scale": 0.5},'
+        b'{"site": "s", "units": [0], "tokens": [1, 2], "freeze": true}]}'
+    )
+    assert body.evidence == "write"
+    assert body.edits == (
+        Intervention("s", (3, 17), (0, 4), set=0.0),
+        Intervention("s", "all", (2, 2), scale=0.5),
+        Intervention("s", (0,), (1, 2), freeze=True),
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,12 +72,10 @@ def test_trace_is_a_switch_or_a_choice(trace: bytes, expected: object) -> None:
     assert cloze_of(b'{"text": "___", "trace": ' + trace + b"}").trace == expected
 
 
-@pytest.mark.parametrize("field", ["evidence", "interventions"])
-@pytest.mark.parametrize("value", [b'"hold"', b"[{}]", b"true", b"1"])
-def test_a_field_of_a_later_version_is_refused_by_name(field: str, value: bytes) -> None:
-    with pytest.raises(NotBuiltYetError, match=f"{field} is not built yet") as refused:
-        cloze_of(b'{"text": "___", "' + field.encode() + b'": ' + value + b"}")
-    assert refused.value.param == field
+def edited(rest: bytes, tokens: bytes = b"[1, 2]", units: bytes = b"[0]") -> bytes:
+    """A body with one intervention."""
+    one = b'{"site": "s", "units": ' + units + b', "tokens": ' + tokens + b", " + rest + b"}"
+    return b'{"text": "a", "interventions": [' + one + b"]}"
 
 
 WRONG_FIELDS = [
@@ -92,6 +107,24 @@ WRONG_FIELDS = [
     (b'{"text": "a", "trace": {"sites": [1]}}', "trace.sites[0]", "trace.sites[0] must be a string, not 1"),
     (b'{"text": "a", "trace": {"sites": "x"}}', "trace.sites", 'trace.sites must be a list, not "x"'),
     (b'{"text": "a", "trace": {"units": [true]}}', "trace.units", "a list of whole numbers, not [true]"),
+    (b'{"text": "a", "evidence": true}', "evidence", "evidence must be false, 'hold', 'write' or 'erase', not true"),
+    (b'{"text": "a", "evidence": "gate"}', "evidence", "'write' or 'erase', not \"gate\""),
+    (b'{"text": "a", "interventions": {}}', "interventions", "interventions must be a list of objects with site"),
+    (b'{"text": "a", "interventions": [1]}', "interventions", "set, scale or freeze, not [1]"),
+    (b'{"text": "a", "interventions": [{}]}', "interventions[0].site", "the field interventions[0].site is missing"),
+    (
+        edited(b'"sets": 1'),
+        "interventions[0].sets",
+        'unknown field "interventions[0].sets"; the fields are site, units, tokens, set, scale, freeze',
+    ),
+    (edited(b'"set": "0"'), "interventions[0].set", 'interventions[0].set must be a number, not "0"'),
+    (edited(b'"set": true'), "interventions[0].set", "interventions[0].set must be a number, not true"),
+    (edited(b'"freeze": 1'), "interventions[0].freeze", "interventions[0].freeze must be true or false, not 1"),
+    (edited(b'"set": 0', b"[1]"), "interventions[0].tokens", "the first token and the last, not [1]"),
+    (edited(b'"set": 0', b"[1, 2.5]"), "interventions[0].tokens", "two whole numbers"),
+    (edited(b'"set": 0', b"[true, 2]"), "interventions[0].tokens", "not [true, 2]"),
+    (edited(b'"set": 0', units=b'"top:8"'), "interventions[0].units", 'must be "all" or a list of whole numbers'),
+    (edited(b'"set": 0', units=b"[1.5]"), "interventions[0].units", "not [1.5]"),
 ]
 
 

@@ -15,6 +15,7 @@ from model import load
 from model.cloze import ClozeRequest
 from model.language_model import LanguageModel
 from model.trace import TraceRequest
+from service.schemas import ClozeBody
 from tests.service.clients import app_of, url_of, with_client
 from tests.service.test_inference import assert_refused
 from tests.tiny import SENTENCES, tiny_bundle
@@ -61,6 +62,8 @@ def assert_same(actual: Any, expected: Any) -> None:
         assert actual == expected
 
 
+FIELDS = ["text", "temperature", "warnings", "blanks", "joint", "joint_kind", "trace", "evidence"]
+FIELDS.append("without_interventions")
 QUESTIONS: list[dict[str, Any]] = [
     {},
     {"targets": ["he", "she"], "context": "left"},
@@ -68,6 +71,14 @@ QUESTIONS: list[dict[str, Any]] = [
     {"trace": True},
     {"trace": {"sites": ["layer1.forward.hidden_state"], "units": [5, 0]}},
     {"top_k": 3, "context": "left"},
+    {"evidence": "hold"},
+    {"interventions": [{"site": "layer0.forward.hidden_state", "units": [0, 5], "tokens": [1, 2], "scale": -2.0}]},
+    {
+        "evidence": "hold",
+        "targets": ["he", "she"],
+        "trace": {"sites": ["layer1.forward.hidden_state"], "units": [5, 0]},
+        "interventions": [{"site": "layer1.forward.hidden_state", "units": "all", "tokens": [1, 1], "set": 0.5}],
+    },
 ]
 
 
@@ -93,6 +104,8 @@ def test_answers_under_concurrency_are_those_of_the_model_asked_alone(language_m
                 None if trace is None else TraceRequest(
                     tuple(chosen["sites"]) if chosen else None, tuple(chosen["units"]) if chosen else "top:8"
                 ),
+                question.get("evidence"),
+                ClozeBody.model_validate({"text": text} | question).edits,
             )  # fmt: skip
             expected = model.answer([model.prepare(request)])[0].to_dict()
             assert_same(reply.json(), {"model": model.name, "results": [expected]})
@@ -104,8 +117,9 @@ def test_a_reply_has_every_field_of_the_documented_shape(server: httpx.Client) -
     reply = server.post("/v1/cloze", json={"text": [TEXTS[0], "___ said that ___ left."], "trace": True})
     one, two = reply.json()["results"]
     for result in (one, two):
-        assert list(result) == ["text", "temperature", "warnings", "blanks", "joint", "joint_kind", "trace"]
+        assert list(result) == FIELDS
     assert (one["joint"], one["joint_kind"]) == (None, None)
+    assert (one["evidence"], one["without_interventions"]) == (None, None)
     assert two["joint_kind"] == "pseudo"
     assert len(two["joint"]) == 4
     blank = one["blanks"][0]
@@ -119,6 +133,8 @@ def test_a_reply_has_every_field_of_the_documented_shape(server: httpx.Client) -
     assert len(gate["units"]) == len(gate["values"][0]) == 6
 
 
+EDIT = {"site": "layer0.forward.forget_gate", "units": [0], "tokens": [0, 1], "set": 1}
+NOT_EDITED = ("invalid_intervention", "interventions[0]")
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"text": ""}, "invalid_blank", "text"),
     ({"text": "no blank"}, "invalid_blank", "text"),
@@ -142,6 +158,18 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"text": "___", "trace": {"units": [HUGE]}}, "invalid_trace", "trace"),
     ({"text": "___", "trace": {"units": "top:0"}}, "invalid_trace", "trace"),
     ({"text": "___", "trace": {"units": "most"}}, "invalid_trace", "trace"),
+    ({"text": "___", "evidence": "hold", "targets": ["he"]}, "invalid_evidence", "evidence"),
+    ({"text": "___ ___", "evidence": "hold"}, "invalid_evidence", "evidence"),
+    ({"text": "___", "evidence": "hold", "top_k": 3}, "invalid_evidence", "evidence"),
+    ({"text": "___", "evidence": "write", "model": "causal"}, "unsupported", "evidence"),
+    ({"text": "___", "interventions": [EDIT | {"site": "layer0.forward.update_gate"}]}, *NOT_EDITED),
+    ({"text": "___", "interventions": [EDIT | {"units": []}]}, *NOT_EDITED),
+    ({"text": "___", "interventions": [EDIT | {"units": [HUGE]}]}, *NOT_EDITED),
+    ({"text": "___", "interventions": [EDIT | {"tokens": [0, 3]}]}, *NOT_EDITED),
+    ({"text": "___", "interventions": [EDIT | {"tokens": [HUGE, HUGE]}]}, *NOT_EDITED),
+    ({"text": "___", "interventions": [EDIT | {"set": 1e300}]}, *NOT_EDITED),
+    ({"text": "___", "interventions": [EDIT | {"scale": 1}]}, *NOT_EDITED),
+    ({"text": "___", "interventions": [EDIT] * 65}, "too_many", "interventions"),
 ]
 
 
@@ -187,6 +215,34 @@ def test_odd_texts_are_answered_with_offsets_of_the_text_as_sent(server: httpx.C
     assert sum(entry["probability"] for entry in blank["predictions"]) == pytest.approx(1)
     for token in result["trace"]["tokens"]:
         assert 0 <= token["start"] <= token["end"] <= len(text)
+
+
+def test_before_and_after_stand_side_by_side_for_each_text(server: httpx.Client) -> None:
+    edit = {"site": "layer1.forward.hidden_state", "units": "all", "tokens": [1, 2], "set": 0.9}
+    plain = server.post("/v1/cloze", json={"text": TEXTS[:2]}).json()["results"]
+    edited = server.post("/v1/cloze", json={"text": TEXTS[:2], "interventions": [edit]}).json()["results"]
+    for before, after in zip(plain, edited, strict=True):
+        assert_same(after["without_interventions"], before["blanks"])
+        assert after["blanks"] != after["without_interventions"]
+    same = server.post("/v1/cloze", json={"text": TEXTS[0], "interventions": [edit | {"set": None, "scale": 1}]}).json()
+    assert same["results"][0]["blanks"] == same["results"][0]["without_interventions"]
+
+
+def test_an_edit_that_one_text_of_a_batch_is_too_short_for_names_it(server: httpx.Client) -> None:
+    body = {"text": [TEXTS[0], "___"], "interventions": [EDIT | {"tokens": [0, 5]}]}
+    assert "tokens 0 (<s>) to 2" in assert_refused(
+        server.post("/v1/cloze", json=body), 422, "invalid_intervention", "text[1]"
+    )
+
+
+def test_evidence_is_told_token_by_token_as_in_a_trace(server: httpx.Client) -> None:
+    result = server.post("/v1/cloze", json={"text": TEXTS[0], "evidence": "hold", "trace": True}).json()["results"][0]
+    assert [set(entry) for entry in result["evidence"]] == [{"text", "start", "end", "log_odds_change"}] * len(
+        result["trace"]["tokens"]
+    )
+    tokens = [{key: entry[key] for key in ("text", "start", "end")} for entry in result["evidence"]]
+    assert tokens == result["trace"]["tokens"]
+    assert [e["start"] for e in result["evidence"] if e["log_odds_change"] is None] == [result["blanks"][0]["start"]]
 
 
 def test_many_texts_cannot_get_round_the_limits_of_one(language_models: list[LanguageModel]) -> None:

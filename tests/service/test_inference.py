@@ -20,6 +20,8 @@ from service.store import Store
 from tests.service.clients import app_of, client_of, with_client
 from tests.service.fakes import FakeLanguageModel, number_in
 
+EDIT = {"site": "layer0.forward.hidden_state", "units": [0], "tokens": [0, 0], "freeze": True}
+
 
 def assert_refused(reply: httpx.Response, status: int, code: str, param: str | None = None) -> str:
     """The refusal's sentence, if it has the right status and shape."""
@@ -75,6 +77,24 @@ def test_the_event_loop_answers_while_models_compute() -> None:
         assert (await asking).json()["results"][0]["answer"] == 9
 
     with_client(app_of(fake), use)
+
+
+@pytest.mark.parametrize("slow", [{"evidence": "hold"}, {"interventions": [EDIT]}])
+def test_what_the_equations_compute_stands_before_no_ordinary_request(slow: dict[str, Any]) -> None:
+    """Even where every one of their threads is taken, and with one thread in all."""
+    fake = FakeLanguageModel(gate=threading.Event(), gated=lambda one: bool(one.evidence or one.interventions))
+
+    async def use(client: httpx.AsyncClient) -> None:
+        asking = [asyncio.ensure_future(client.post("/v1/cloze", json={"text": f"{n} ___"} | slow)) for n in range(5)]
+        await asyncio.sleep(0.05)
+        assert (await client.post("/v1/cloze", json={"text": "4 ___"})).json()["results"][0]["answer"] == 9
+        assert not any(one.done() for one in asking)
+        assert fake.gate is not None
+        fake.gate.set()
+        assert [(await one).json()["results"][0]["answer"] for one in asking] == [1, 3, 5, 7, 9]
+
+    with_client(app_of(fake, threads=1), use)
+    assert {name.split("_")[0] for name in fake.threads} == {"prepare", "compute", "equations"}
 
 
 def test_a_request_that_fails_does_not_spoil_its_neighbours() -> None:
