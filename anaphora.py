@@ -39,6 +39,7 @@ COMMANDS = {
     "calibrate": Command("training.calibrate:main", "fit a bundle's temperatures to other texts"),
     "bench fill": Command("model.bench:fill", "a cloze in process beside the bare calls it stands on"),
     "bench trace": Command("model.bench:trace", "a traced cloze beside an untraced one"),
+    "bench evidence": Command("training.bench_evidence:main", "evidence beside words left out and beside gradients"),
     "bench prepare": Command("training.bench_prepare:main", "text into token shards: speed and memory"),
     "bench train": Command("training.bench:main", "tokens a second beside the plain torch loop"),
 }

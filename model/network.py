@@ -110,7 +110,12 @@ class Network(nn.Module):
         Rows shorter than T are padded at the end of reading: what comes after a row's end never reaches what is
         before it, so the caller takes the moments it wants (and no final state of a padded row).
         """
-        x = self.embedding(ids)  # (T, B, E)
+        return self.read_vectors(direction, self.embedding(ids), state)
+
+    def read_vectors(
+        self, direction: str, x: Tensor, state: TorchState | None = None
+    ) -> tuple[list[Tensor], TorchState]:
+        """The same from the pieces' vectors x (T, B, E), so that one may ask how the answer changes with them."""
         hidden, final = [], []
         for number, layer in enumerate(self._stack(direction)):
             before = None if state is None else _to_torch(state[number])

@@ -58,11 +58,6 @@ class PreparedCloze:
     """What is edited while it is read; the terms' rows are moments then (moments.py)."""
     evidence: PreparedEvidence | None = None
 
-    @property
-    def uses_equations(self) -> bool:
-        """Whether it is slow: read, all of it or some, step by step."""
-        return bool(self.edits) or self.evidence is not None
-
 
 def prepare(request: ClozeRequest, bundle: Bundle, limits: Limits) -> PreparedCloze:
     """Checks and tokenizes a request. Raises a RequestError that says what was wrong and what is possible."""
