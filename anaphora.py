@@ -32,6 +32,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "serve": Command("service.cli:main", "answer cloze questions over HTTP"),
     "fill": Command("model.cli:fill", "answer one cloze question here, with a picture of the gates if wanted"),
+    "belief": Command("model.belief_cli:main", "who a text is thought to speak of, token by token"),
     "models": Command("model.cli:models", "list, show or verify model bundles"),
     "train": Command("training.cli:train", "train a network on your text and write a bundle"),
     "evaluate": Command("training.cli:evaluate", "score a bundle beside its baselines"),
@@ -45,7 +46,6 @@ COMMANDS = {
 }
 
 PLANNED = {
-    "belief": "who the text is thought to speak of, token by token",
     "bench serve": "requests a second and milliseconds over HTTP",
     "experiment": "the tutorial's claims, measured",
     "units": "which units carry gender",

@@ -8,6 +8,7 @@ AnaphoraError                      anything below: one clear line for a person
 │   ├── TextTooLongError           more tokens than the limit
 │   ├── TooManyError               more targets, assignments, top_k or trace values than the limit
 │   ├── TopKError                  top_k where it cannot be answered
+│   ├── StateError                 a belief's state that is damaged, or belongs to another model or pair
 │   ├── UnsupportedError           the bundle cannot answer this kind of question
 │   ├── SiteError                  a site or unit that the network does not have
 │   ├── InterventionError          an edit that this network or text does not allow
@@ -82,6 +83,15 @@ class TopKError(RequestError):
     code = "invalid_top_k"
 
     def __init__(self, message: str, param: str | None = "top_k") -> None:
+        super().__init__(message, param)
+
+
+class StateError(RequestError):
+    """A state of belief that was damaged, or belongs to another model, another pair or another version."""
+
+    code = "invalid_state"
+
+    def __init__(self, message: str, param: str | None = "state") -> None:
         super().__init__(message, param)
 
 

@@ -11,12 +11,14 @@ from typing import cast
 import numpy as np
 
 from model.answering import Answering
+from model.belief import Belief, BeliefStream
 from model.bundle import Bundle, is_bundle, moved_aside, read_bundle
 from model.cloze import ClozeRequest, ClozeResult
 from model.config import NetworkConfig
 from model.errors import ModelNotFoundError, RequestError, TargetError, UnsupportedError
 from model.interventions import Intervention
 from model.limits import Limits
+from model.pair import PairQuestion, checked_pair
 from model.prepared import PreparedCloze, prepare
 from model.runtime import Runtime
 from model.scores import Place, Term, score_terms
@@ -26,6 +28,8 @@ from model.trace import TraceRequest
 
 WINDOW_TOKENS = 512
 """Ids read at once from a document of any length."""
+KEPT_PAIRS = 64
+"""Pairs of words whose preparation is kept: a text in chunks asks for the same one each time."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class LanguageModel:
         self.limits = limits or Limits()
         self.runtime = Runtime(bundle.network, bundle.weights, threads)
         self._answering = Answering(bundle, self.runtime)
+        self._questions: dict[tuple[str, str], PairQuestion] = {}
 
     @property
     def name(self) -> str:
@@ -124,6 +129,27 @@ class LanguageModel:
     def answer(self, prepared: Sequence[PreparedCloze]) -> list[ClozeResult]:
         """Answers prepared requests, of one caller or many, in one batch."""
         return self._answering.answer(prepared)
+
+    def belief(self, text: str, pair: Sequence[str] | None = None, *, state: str | None = None) -> Belief:
+        """P(first of `pair`) at every token of `text`, if a pronoun came next; and the state with which to go on.
+
+        pair: two words, default the bundle's first pair. state: of the belief of the text before this one; the last
+        tokens of that, which were provisional, come again. Raises RequestError, StateError.
+        """
+        stream = self.belief_stream(pair, state=state)
+        settled = stream.feed(text)
+        return Belief((*settled, *stream.provisional()), stream.state, stream.warnings)
+
+    def belief_stream(self, pair: Sequence[str] | None = None, *, state: str | None = None) -> BeliefStream:
+        """`belief` for a text that comes in chunks, or is long: feed them, then `finish`; memory stays the same."""
+        asked = checked_pair(self.bundle.pairs[0] if pair is None else pair)
+        question = self._questions.get(asked)
+        if question is None:
+            question = PairQuestion(self.bundle, self.runtime, asked, self.limits)
+            if len(self._questions) >= KEPT_PAIRS:
+                self._questions.clear()
+            self._questions[asked] = question
+        return BeliefStream(self.bundle, self.runtime, question, state)
 
     def log_likelihood(self, texts: Sequence[str], given: Sequence[str] | None = None) -> list[TextScore]:
         """Sum of log P of all pieces after <s>, without </s>, by the forward half. Raises UnsupportedError.

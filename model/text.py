@@ -38,6 +38,10 @@ _REPLACEMENTS = {
     "...": "\u2026",
     "": "\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
 }
+WHITESPACE = " \n" + _REPLACEMENTS[" "] + _REPLACEMENTS["\n"]
+"""Every character that is read as a space or a newline."""
+VANISHING = _REPLACEMENTS[""]
+"""Every character that is read as nothing."""
 _NEW = {old: new for new, characters in _REPLACEMENTS.items() for old in characters}
 _REPLACED = re.compile("\r\n|[" + "".join(_NEW) + "]")
 _RUN = re.compile("[ \n]{2,}|[-\u2014]{2,}")

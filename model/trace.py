@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.cells import Array, sigmoid
+from model.cells import Array, State, sigmoid
 from model.config import NetworkConfig
 from model.equations import EquationsReader
 from model.errors import SiteError, TooManyError
@@ -155,14 +155,17 @@ def edited_sites(
     return {str(site): traces[str(site)] for site in sites}
 
 
-def activations(cell: str, weights: Mapping[str, Array], prefix: str, x: Array, h: Array) -> dict[str, Array]:
+def activations(
+    cell: str, weights: Mapping[str, Array], prefix: str, x: Array, h: Array, state: State | None = None
+) -> dict[str, Array]:
     """Every activation (T, H) of one layer from its inputs x (T, I) and its hidden states h (T, H), in reading order.
 
-    The equations are those of model/cells.py, for all moments at once.
+    `state`: the layer's before the first moment, each part (1, H); default the initial one. The equations are those of
+    model/cells.py, for all moments at once.
     """
     if cell in ("mlp", "rnn"):
         return {"hidden_state": h}
-    before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])  # h(t-1)
+    before = np.concatenate([np.zeros_like(h[:1]) if state is None else state[0], h[:-1]])  # h(t-1)
     from_input = x @ weights[prefix + "input_weight"].T + weights[prefix + "input_bias"]
     from_state = before @ weights[prefix + "recurrent_weight"].T + weights[prefix + "recurrent_bias"]
     if cell == "gru":
@@ -173,7 +176,7 @@ def activations(cell: str, weights: Mapping[str, Array], prefix: str, x: Array, 
     pre_i, pre_f, pre_g, pre_o = np.split(from_input + from_state, 4, axis=1)
     i, f, g, o = sigmoid(pre_i), sigmoid(pre_f), np.tanh(pre_g), sigmoid(pre_o)
     c = np.zeros_like(h)
-    running = np.zeros_like(h[0])
+    running = np.zeros_like(h[0]) if state is None else state[1][0]
     for time in range(len(h)):
         running = f[time] * running + i[time] * g[time]
         c[time] = running
