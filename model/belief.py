@@ -97,6 +97,11 @@ class BeliefStream:
         return self._question.warnings
 
     @property
+    def n_readings(self) -> int:
+        """How much a token costs, in tokens: 1 where both words are one piece."""
+        return self._question.n_readings
+
+    @property
     def state(self) -> str:
         """Where the stream stands, for another one to go on from: after the tokens that `feed` has returned."""
         return self._at.to_string(self._bundle.sha256, self.pair)

@@ -94,6 +94,14 @@ class PairQuestion:
         self._terms = {situation: _terms(situation, prepared[situation], bundle) for situation in SITUATIONS}
         self._directions = {situation: self._direction(terms) for situation, terms in self._terms.items()}
 
+    @property
+    def n_readings(self) -> int:
+        """Tokens read or read out for one place, at most; 1 where both words are one piece."""
+        return 1 + max(
+            0 if self._directions[situation] is not None else len({path for terms in words for path, _ in terms})
+            for situation, words in self._terms.items()
+        )
+
     def probability(self, window: Window, places: Sequence[int], situations: Sequence[Situation]) -> Array:
         """(n,) P(first) at places of a window, float64."""
         log_odds = np.zeros(len(places))

@@ -20,7 +20,7 @@ from service.metrics import Metrics
 from service.openapi import describe
 from service.readiness import Readiness
 from service.refusals import refuse
-from service.routes import cloze, fill_mask, models, operations, pages
+from service.routes import belief, cloze, fill_mask, models, operations, pages
 from service.settings import Settings
 from service.store import Store
 from service.version import version
@@ -69,7 +69,7 @@ def create_app(
     app.state.engine, app.state.store = engine, store
     app.state.metrics, app.state.readiness = metrics, readiness
     metrics.ready.set_function(lambda: float(readiness.is_ready))
-    for routes in (cloze, fill_mask, models, operations, pages):
+    for routes in (cloze, belief, fill_mask, models, operations, pages):
         app.include_router(routes.router)
     app.mount("/page", pages.page_files)
     app.mount("/docs/swagger-ui", pages.swagger_files)

@@ -35,7 +35,7 @@ class Engine:
     def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
         self.store = store
         self.settings = settings
-        self._metrics = metrics
+        self.metrics = metrics
         self._n_under_way = 0
         n_threads = settings.n_threads()
         self._preparers = ThreadPoolExecutor(n_threads, "prepare")
@@ -53,12 +53,12 @@ class Engine:
                 f"{self.settings.max_queue} requests are under way, which is the limit; try again in a second"
             )
         self._n_under_way += 1
-        self._metrics.under_way.set(self._n_under_way)
+        self.metrics.under_way.set(self._n_under_way)
         try:
             yield
         finally:
             self._n_under_way -= 1
-            self._metrics.under_way.set(self._n_under_way)
+            self.metrics.under_way.set(self._n_under_way)
 
     async def cloze(self, body: ClozeBody) -> bytes:
         """The reply of POST /v1/cloze.
@@ -127,7 +127,7 @@ class Engine:
             except RequestError as error:
                 raise named(error, name) from None
         self._check_sums(served, prepared)
-        self._metrics.tokenization.observe(time.monotonic() - started_at)
+        self.metrics.tokenization.observe(time.monotonic() - started_at)
         return prepared
 
     def _check_sums(self, served: ServedModel, prepared: Sequence[PreparedCloze]) -> None:
@@ -152,7 +152,7 @@ class Engine:
                 served.language_model.answer,
                 _n_tokens,
                 self._slow_computers if is_slow else self._computers,
-                self._metrics.of_model(served.name),
+                self.metrics.of_model(served.name),
                 n_parallel=self._n_slow_threads if is_slow else self.settings.n_threads(),
                 max_texts=1 if is_slow else self.settings.max_batch_texts,
                 max_tokens=self.settings.max_batch_tokens,
@@ -163,6 +163,10 @@ class Engine:
     async def on_thread(self, work: Callable[[], T]) -> T:
         """What `work` returns, computed off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._preparers, work)
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """What `work` returns, computed where the batches are, in its turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._computers, work)
 
     @property
     def is_idle(self) -> bool:

@@ -152,6 +152,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     model_errors.TextTooLongError: _UNANSWERABLE,
     model_errors.TooManyError: _UNANSWERABLE,
     model_errors.TopKError: _UNANSWERABLE,
+    model_errors.StateError: _UNANSWERABLE,
     model_errors.UnsupportedError: _UNANSWERABLE,
     model_errors.SiteError: _UNANSWERABLE,
     model_errors.InterventionError: _UNANSWERABLE,

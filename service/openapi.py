@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.replies import ErrorReply
-from service.schemas import ClozeBody, FillMaskBody
+from service.schemas import BeliefBody, ClozeBody, FillMaskBody
 
 DESCRIPTION = """
 Anaphora fills blanks in sentences with pronouns, or any words, and shows what every gate of a recurrent network did
 while it read. Offsets count Unicode code points of the text as it was sent.
 """
-BODIES: tuple[type[BaseModel], ...] = (ClozeBody, FillMaskBody, ErrorReply)
+BODIES: tuple[type[BaseModel], ...] = (ClozeBody, BeliefBody, FillMaskBody, ErrorReply)
 _REFERENCE = "#/components/schemas/{model}"
 
 

@@ -101,6 +101,25 @@ class ClozeReply(BaseModel):
     results: list[ClozeResult]
 
 
+class BeliefToken(BaseModel):
+    """A token and what is believed once it is read. Offsets count code points of the whole text, over all chunks."""
+
+    text: str
+    start: int
+    end: int
+    probability: float | None = Field(description="P(first of the pair) if a pronoun came next; null inside a word.")
+    provisional: bool = Field(description="What comes next can change it: it comes again with the next chunk.")
+
+
+class BeliefReply(BaseModel):
+    """The tokens of one chunk: those that are settled by now, and the provisional ones at its end."""
+
+    model: str = Field(description="The name of the model that answered.")
+    tokens: list[BeliefToken]
+    state: str = Field(description="To send with the next chunk.")
+    warnings: list[ClozeWarning] = Field(description="Words of the pair that the model cannot read.")
+
+
 class FilledMask(BaseModel):
     """Hugging Face's prediction for one mask."""
 

@@ -223,6 +223,28 @@ class ClozeBody(Request):
         )
 
 
+class BeliefBody(Request):
+    """A text, or the next chunk of one."""
+
+    text: str = Field(description="The text, or its next chunk, cut anywhere between two characters.")
+    pair: list[str] | None = Field(
+        default=None, description="Two words; the probability is the first one's. Null: the model's pair."
+    )
+    state: str | None = Field(default=None, description="The state of the answer to the chunk before; null begins.")
+    model: str | None = Field(default=None, description="The name of a served model; null is the default one.")
+    stream: bool = Field(default=False, description="Answer with server-sent events: for long texts.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "Mary packed her bag. Then Tom came in."},
+                {"text": "Mary packed her bag. Then Tom came in.", "pair": ["his", "her"], "state": None},
+                {"text": "Mary packed her bag.", "stream": True},
+            ]
+        }
+    )
+
+
 class FillMaskParameters(Request):
     """Hugging Face's parameters of the task."""
 

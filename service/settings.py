@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """The most texts in one request; on the fill-mask routes the most masks, over all its texts."""
     max_characters: PositiveInt = 32_768
     """The longest text, in characters; checked before a text is cut into tokens."""
+    max_stream_characters: PositiveInt = 1_000_000
+    """The longest text of a streamed belief, in characters; longer ones come in chunks with the state between."""
     max_tokens: PositiveInt = 1_024
     """The longest text, in tokens of the model."""
     max_targets: PositiveInt = Limits.max_targets
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     # How long
     deadline_seconds: PositiveSeconds = 10.0
     """How long an inference request may take, its body's arrival included; then it is answered 504."""
+    max_stream_seconds: PositiveSeconds = 30.0
+    """How long a streamed belief may take once begun, shutdown_seconds at most; then it ends with its state."""
     keep_alive_seconds: PositiveInt = 75
     """How long an idle connection is kept; longer than a load balancer's own limit avoids lost requests."""
     drain_seconds: Seconds = 0.0
@@ -113,6 +117,10 @@ class Settings(BaseSettings):
     def keys(self) -> tuple[str, ...]:
         """The API keys in the clear; empty when none is asked for."""
         return _keys(self.api_keys) if self.api_keys is not None else ()
+
+    def stream_seconds(self) -> float:
+        """`max_stream_seconds`, or less: a stream must be over before requests are cut off at the end."""
+        return min(self.max_stream_seconds, float(self.shutdown_seconds))
 
     def limits(self) -> Limits:
         """What one text may ask, as the models check it."""

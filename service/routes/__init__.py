@@ -1,1 +1,1 @@
-"""The routes, one file a protocol: cloze (our own), fill_mask (Hugging Face's), models, operations, pages."""
+"""The routes, one file a protocol: cloze, belief (our own), fill_mask (Hugging Face's), models, operations, pages."""

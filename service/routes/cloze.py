@@ -28,11 +28,6 @@ async def cloze(request: Request) -> Response:
     return await answered(request, ClozeBody, request.app.state.engine.cloze)
 
 
-@router.post("/v1/belief", include_in_schema=False)
-async def belief() -> Response:
-    raise RouteNotBuiltYetError("POST /v1/belief is not built yet in this version; POST /v1/cloze is")
-
-
 @router.post("/v1/models/{name}/load", include_in_schema=False)
 async def load(name: str) -> Response:
     raise RouteNotBuiltYetError(

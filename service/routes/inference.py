@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -13,16 +14,17 @@ from starlette.responses import Response
 
 from service.body import parse_body, read_body
 from service.engine import Engine
-from service.errors import DeadlineError, DisconnectedError, KeyRefusedError
+from service.errors import DeadlineError, KeyRefusedError
+from service.event_stream import EventStream
+from service.leaving import unless_gone
 
 Schema = TypeVar("Schema", bound=BaseModel)
-T = TypeVar("T")
 
 
 async def answered(
-    request: Request, schema: type[Schema], answer: Callable[[Schema], Coroutine[Any, Any, bytes]]
+    request: Request, schema: type[Schema], answer: Callable[[Schema], Coroutine[Any, Any, bytes | EventStream]]
 ) -> Response:
-    """The JSON that `answer` makes of the request's body, within the deadline.
+    """The JSON that `answer` makes of the request's body, within the deadline; or its events, begun within it.
 
     Raises KeyRefusedError, BodyError, FieldError, OverloadedError, DeadlineError, DisconnectedError, and what
     `answer` raises.
@@ -31,10 +33,13 @@ async def answered(
     settings = engine.settings
     check_key(request.headers.get("authorization", ""), settings.keys())
     try:
-        async with asyncio.timeout(settings.deadline_seconds) as deadline:
+        async with asyncio.timeout(settings.deadline_seconds) as deadline, AsyncExitStack() as held:
             body = parse_body(await read_body(request, settings.max_body_bytes), schema)
-            async with engine.place():
-                content = await _unless_gone(request, answer(body))
+            await held.enter_async_context(engine.place())
+            content = await unless_gone(request, answer(body))
+            if isinstance(content, EventStream):
+                content.hold(held.pop_all())
+                return content
     except TimeoutError:
         if not deadline.expired():
             raise
@@ -56,24 +61,3 @@ def check_key(authorization: str, keys: Sequence[str]) -> None:
     matches = [hmac.compare_digest(borne, one.encode()) for one in keys]  # all of them: time tells nothing
     if not any(matches):
         raise KeyRefusedError("the API key is not one of this service's; check it for typing errors")
-
-
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """What `work` returns; when the caller closes the connection first, `work` is given up."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnect(request))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise DisconnectedError("the connection was closed before the answer was ready")
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _disconnect(request: Request) -> None:
-    """Returns when the caller has gone; its body must have been read."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -49,9 +49,11 @@ async def info(request: Request) -> dict[str, Any]:
         "max_batch_requests": settings.max_batch_texts,
         "max_batch_tokens": settings.max_batch_tokens,
         "max_characters": settings.max_characters,
+        "max_stream_characters": settings.max_stream_characters,
         "max_body_bytes": settings.max_body_bytes,
         **asdict(settings.limits()),
         "deadline_seconds": settings.deadline_seconds,
+        "max_stream_seconds": settings.max_stream_seconds,
         "models": [card_of(store, served) for served in store.models.values()],
     }
 

@@ -350,7 +350,7 @@ def test_before_the_models_are_loaded_inference_is_answered_503(tmp_path: Path) 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("path", ["/v1/belief", "/v1/models/fake/load"])
+@pytest.mark.parametrize("path", ["/v1/models/fake/load"])
 def test_routes_of_later_versions_say_so(path: str) -> None:
     async def use(client: httpx.AsyncClient) -> None:
         assert "not built yet" in assert_refused(await client.post(path, json={}), 501, "not_built_yet")

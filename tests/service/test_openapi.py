@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from model import load
-from service.replies import ClozeReply, FilledMask, ModelCard, ModelList
+from service.replies import BeliefReply, ClozeReply, FilledMask, ModelCard, ModelList
 from tests.service.clients import app_of, with_client
 from tests.tiny import tiny_bundle
 
@@ -25,6 +25,7 @@ def test_every_route_of_the_interface_is_described(app: Any) -> None:
     described = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
     assert described == {
         ("POST", "/v1/cloze"),
+        ("POST", "/v1/belief"),
         ("POST", "/fill-mask"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{name}"),
@@ -38,7 +39,7 @@ def test_every_route_of_the_interface_is_described(app: Any) -> None:
 def test_every_reference_leads_to_a_schema(app: Any) -> None:
     description = app.openapi()
     named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(description)))
-    assert {"ClozeBody", "TraceBody", "FillMaskBody", "ClozeReply", "ErrorReply"} <= named
+    assert {"ClozeBody", "BeliefBody", "BeliefReply", "TraceBody", "FillMaskBody", "ClozeReply", "ErrorReply"} <= named
     assert named <= set(description["components"]["schemas"])
     assert "$defs" not in json.dumps(description)
 
@@ -52,7 +53,11 @@ def test_every_example_is_answered_in_the_described_shape(app: Any) -> None:
                 reply = await client.post(path, json=example["value"])
                 assert reply.status_code == 200, reply.text
                 n_examples += 1
-                if path == "/v1/cloze":
+                if example["value"].get("stream"):
+                    assert reply.headers["content-type"].startswith("text/event-stream")
+                elif path == "/v1/belief":
+                    BeliefReply.model_validate(reply.json(), strict=True, extra="forbid")
+                elif path == "/v1/cloze":
                     ClozeReply.model_validate(reply.json(), strict=True, extra="forbid")
                 else:
                     for entry in reply.json():
