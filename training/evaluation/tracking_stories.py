@@ -133,7 +133,8 @@ def _called(story: Story) -> str:
     """How the person asked about is called: name, full name, title, noun, kin or role; names that are in no training
     story apart."""
     first = next(event for event in story.events if event.person == story.person)
-    if first.called in ("name", "full name") and is_held_out(FIRST_WORD.match(story.text, first.start)[0]):
+    word = FIRST_WORD.match(story.text, first.start)
+    if word is not None and first.called in ("name", "full name") and is_held_out(word[0]):
         return f"{first.called}, unknown"
     return first.called
 
