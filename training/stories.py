@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from random import Random
@@ -38,6 +38,8 @@ PAIRS = {"he": "he/she", "him": "him/her", "his": "his/her", "hers": "his/hers",
 
 MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
 """Private characters that mark, while a story is written, what stands at a place: plus the person's number."""
+END = 0xE300
+"""Marks where a mention or a pronoun that is not asked ends."""
 SENTENCE_START = re.compile("((?:^|[.!?][\"']? |\n)[\"']?[\ue000-\ue2ff]*[\"']?)([a-z])")
 SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
 DEEPEST_EXPANSION = 50
@@ -56,6 +58,8 @@ class Event:
     is_pronoun: bool
     called: str
     """How the person is called: name, full name, title, noun, kin or role (`people.py`)."""
+    end: int
+    """Code point after its last letter; an 's is not part of it."""
 
     @property
     def tells_gender(self) -> bool:
@@ -200,17 +204,22 @@ class _Telling:
     def _without_marks(self, written: str) -> tuple[str, list[Event], int]:
         text: list[str] = []
         events: list[Event] = []
+        open_events: list[int] = []  # a pronoun may stand within a mention: her brother
         start = -1
         for character in written:
             mark = ord(character)
-            if not MENTION <= mark < ASKED + 0x100:
+            if not MENTION <= mark <= END:
                 text.append(character)
+            elif mark == END:
+                number = open_events.pop()
+                events[number] = replace(events[number], end=len(text))
             elif mark >= ASKED:
                 start = len(text)
             else:
                 number = mark & 0xFF
                 person = self.persons[number]
-                events.append(Event(len(text), number, person.gender, mark >= PRONOUN, person.kind))
+                open_events.append(len(events))
+                events.append(Event(len(text), number, person.gender, mark >= PRONOUN, person.kind, len(text)))
         return "".join(text), events, start
 
     def _expand(self, production: str, people: dict[str, Person]) -> str:
@@ -232,15 +241,15 @@ class _Telling:
         if form in PRONOUNS[person.gender]:
             if slot["asked"]:
                 self.asked.append((person, form))
-            mark = ASKED if slot["asked"] else PRONOUN
-            return chr(mark + number) + PRONOUNS[person.gender][form]
+                return chr(ASKED + number) + PRONOUNS[person.gender][form]
+            return chr(PRONOUN + number) + PRONOUNS[person.gender][form] + chr(END)
         if form not in (None, "s"):
             raise StoryError(f"{self.grammar.place}: {slot[0]} asks for {form!r}; expected s or {', '.join(PAIRS)}.")
         mention, owner = person.mention(self.random)
         if owner is not None:  # her brother
-            pronoun = chr(PRONOUN + self.persons.index(owner)) + PRONOUNS[owner.gender]["his"]
+            pronoun = chr(PRONOUN + self.persons.index(owner)) + PRONOUNS[owner.gender]["his"] + chr(END)
             mention = f"{pronoun} {mention}"
-        return chr(MENTION + number) + mention + ("'s" if form else "")
+        return chr(MENTION + number) + mention + chr(END) + ("'s" if form else "")
 
     def _rule(self, call: str, people: dict[str, Person]) -> str:
         name, *arguments = call.split()

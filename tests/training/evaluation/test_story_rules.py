@@ -14,7 +14,7 @@ M, F = "masculine", "feminine"
 
 def story(*events: tuple[Gender, str], gender: Gender = "feminine") -> Story:
     """Events of one character each, before a blank at 10; "role" is a noun that tells nothing."""
-    told = tuple(Event(n, n, sex, kind == "pronoun", kind) for n, (sex, kind) in enumerate(events))
+    told = tuple(Event(n, n, sex, kind == "pronoun", kind, n + 1) for n, (sex, kind) in enumerate(events))
     return Story("kind", "x" * 12, 10, 12, "she", "he/she", gender, 0, told)
 
 
@@ -50,6 +50,6 @@ def test_a_role_tells_no_rule_anything() -> None:
 
 
 def test_no_rule_reads_what_stands_after_the_blank() -> None:
-    asked = Story("kind", "x" * 12, 0, 1, "she", "he/she", "feminine", 0, (Event(5, 0, "feminine", True, "name"),))
+    asked = Story("kind", "x" * 12, 0, 1, "she", "he/she", "feminine", 0, (Event(5, 0, "feminine", True, "name", 6),))
     for rule in RULES.values():
         assert rule_answers(rule, [asked], np.array([1])).summary().accuracy == 0.5

@@ -1,0 +1,1 @@
+"""Which units carry gender: ablation, selectivity, and what their gates do when the subject changes."""
