@@ -10,7 +10,7 @@ import html
 import io
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,16 +119,29 @@ def picture(name: str, title: str, panels: Sequence[Panel]) -> Picture | None:
 
 
 def _svg(name: str, panel: Panel) -> str:
+    has_legend = len(panel.lines) > 1 or panel.constant is not None or panel.diagonal is not None
+    return drawing(name, panel.title, panel.told() + ".", lambda axes: _draw(axes, panel), legend=has_legend)
+
+
+def drawing(
+    name: str,
+    title: str,
+    description: str,
+    draw: Callable[[Axes], object],
+    *,
+    size: tuple[float, float] = (WIDTH, HEIGHT),
+    legend: bool = False,
+) -> str:
+    """One system of axes as an inline SVG, drawn by `draw` in the page's style. size: inches."""
     style: Any = STYLE | {"svg.hashsalt": name}  # matplotlib types every key by itself
     with mpl.rc_context(style):
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        axes = figure.add_subplot()
-        _draw(axes, panel)
-        if len(panel.lines) > 1 or panel.constant is not None or panel.diagonal is not None:
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.add_subplot())
+        if legend:
             figure.legend(loc="outside lower left", ncols=2, borderaxespad=0.1, columnspacing=1.2)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(stream.getvalue(), name, panel.title, panel.told() + ".")
+    return _inline(stream.getvalue(), name, title, description)
 
 
 def _draw(axes: Axes, panel: Panel) -> None:

@@ -194,7 +194,9 @@ class Ablation:
         first = side.inputs[0][: int(lengths[0]), rows]
         top = stack.read(texts, first, 0, 1, watch)[:, 0]
         (top * side.readout[rows]).sum().backward()
-        if self.activation != memory_of(stack.cell):  # an LSTM's hidden state does not go into its own next one as it is
+        if self.activation != memory_of(
+            stack.cell
+        ):  # an LSTM's hidden state does not go into its own next one as it is
             kept = [[torch.zeros_like(value) for value in layer] for layer in kept]
         return [
             _first_order(memory[layer], kept[layer], side.means[layer], len(part)) for layer in range(stack.n_layers)

@@ -37,7 +37,11 @@ class Level:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, rounded."""
-        return {"mean": rounded(self.mean), "interval": [rounded(self.interval.low), rounded(self.interval.high)], "n": self.n}
+        return {
+            "mean": rounded(self.mean),
+            "interval": [rounded(self.interval.low), rounded(self.interval.high)],
+            "n": self.n,
+        }
 
 
 @dataclass(frozen=True)

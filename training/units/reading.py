@@ -97,7 +97,9 @@ class Stack:
                     pre = self.from_input(at + 1, states[number][0])  # (n, A, G*H)
         return torch.cat([states[-1][0], *reversed(ended)])
 
-    def _step(self, layer: int, time: int, pre: Tensor, state: tuple[Tensor, ...], observe: Observe) -> tuple[Tensor, ...]:
+    def _step(
+        self, layer: int, time: int, pre: Tensor, state: tuple[Tensor, ...], observe: Observe
+    ) -> tuple[Tensor, ...]:
         """One moment of one layer, as in model/cells.py. pre: (n, A or 1, G*H), the input's part."""
 
         def seen(activation: str, value: Tensor) -> Tensor:

@@ -54,7 +54,9 @@ class Tokens:
 
     def chosen(self, which: NDArray[np.bool_]) -> Tokens:
         """Some of them."""
-        return Tokens(self.values[which], self.subjects[which], [p for p, w in zip(self.places, which, strict=True) if w])
+        return Tokens(
+            self.values[which], self.subjects[which], [p for p, w in zip(self.places, which, strict=True) if w]
+        )
 
 
 def labelled_tokens(stack: Stack, stories: Sequence[LabelledStory], activation: str) -> list[Tokens]:

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from model.bundle import Bundle
 from training.errors import EvaluationError
 from training.evaluation.metrics import accuracy
+from training.stories import Story
 from training.units.ablation import Ablation, Floats, Unit, memory_of
 from training.units.effects import Effect, Places, effects, rank_correlation
 from training.units.new_subject import KEEPING_GATES, Gates, GateStudy
@@ -32,7 +33,6 @@ from training.units.questions import Questions
 from training.units.reading import Stack, batch, watched
 from training.units.selectivity import Selectivity, labelled_tokens, selectivities, with_interval
 from training.units.subjects import LabelledStory, labelled
-from training.stories import Story
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,9 @@ def study(
     halves = [one.halves(options.seed) for one in questions]
     for one, parts in zip(questions, halves, strict=True):
         if min(map(len, parts)) < 2:
-            raise EvaluationError(f"{len(one)} {one.name} questions are too few to choose on one half and measure on one.")
+            raise EvaluationError(
+                f"{len(one)} {one.name} questions are too few to choose on one half and measure on one."
+            )
     guesses = [_estimates(bundle, first, options) for first, _ in halves]
     guess = {unit: float(np.mean([one[unit] for one in guesses])) for unit in guesses[0]}
     top, controls = _chosen(guess, options)

@@ -117,7 +117,10 @@ def _told_at(text: str, spans: Sequence[tuple[int, int]], event: Event, forward:
 
     Of a name or a title it is the first word, of a noun the last.
     """
-    words = [(event.start + found.start(), event.start + found.end()) for found in regex.finditer(r"\S+", text[event.start : event.end])]
+    words = [
+        (event.start + found.start(), event.start + found.end())
+        for found in regex.finditer(r"\S+", text[event.start : event.end])
+    ]
     start, end = words[0] if event.called in ("name", "full name", "title") else words[-1]
     place = end - 1 if forward else start
     return next(k for k, (a, b) in enumerate(spans) if a <= place < b)
