@@ -105,11 +105,13 @@ class Answering:
         columns: dict[str, NDArray[np.int64]],
     ) -> Trace:
         """The trace of the text with its most probable filling; each blank is one column."""
+        units, ranking = request.units, self.bundle.gender_units
         if question.edits:
             reader = EquationsReader(self.network, question.edits)
-            sites = edited_sites(reader, moments, question.sites, request.units, columns)
+            sites = edited_sites(reader, moments, question.sites, units, columns, ranking)
         else:
-            sites = trace_sites(self.runtime, self.bundle.weights, ids, question.sites, request.units, columns)
+            weights = self.bundle.weights
+            sites = trace_sites(self.runtime, weights, ids, question.sites, units, columns, ranking)
         return Trace(tuple(tokens), sites)
 
 

@@ -24,6 +24,7 @@ import safetensors.numpy
 from model.cells import Array
 from model.config import NetworkConfig
 from model.errors import BundleContentError, BundleFormatError, BundleIntegrityError, ConfigError
+from model.gender_units import ranking_of
 from model.structure import weight_shapes
 from model.text import NORMALISER_VERSION, normalised
 from model.tokenizer import KINDS, Tokenizer
@@ -62,6 +63,11 @@ class Bundle:
     def pairs(self) -> list[tuple[str, str]]:
         """The pronoun pairs it was trained on; the first is asked where a request names no targets."""
         return [(pair["forms"][0], pair["forms"][1]) for pair in self.metadata["pronouns"]["pairs"]]
+
+    @property
+    def gender_units(self) -> dict[str, tuple[int, ...]]:
+        """`layer1.forward` -> its units that carry gender, most first; empty where `anaphora units` recorded none."""
+        return ranking_of(self.metadata, self.network)
 
     def temperature(self, targets: tuple[str, ...], context: str) -> float:
         """The calibrated temperature where `targets` are one of the pairs (in any order or case), else 1."""
@@ -144,6 +150,7 @@ def read_bundle(folder: Path) -> Bundle:
         network = NetworkConfig.from_json(metadata["network"])
     except ConfigError as error:
         raise BundleContentError(f"{folder}: {METADATA} declares an impossible network: {error}") from error
+    ranking_of(metadata, network)
     kind = metadata["tokenizer"]
     if kind not in KINDS:
         raise BundleContentError(f"{folder}: unknown tokenizer kind {kind!r:.60}; expected one of {', '.join(KINDS)}.")

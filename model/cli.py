@@ -94,8 +94,8 @@ def fill_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--units",
         type=_units,
-        metavar="top:8|all|3,17",
-        help="with --trace: these units (default: the 8 that move most)",
+        metavar="top:8|gender:8|all|3,17",
+        help="with --trace: these units (default: the 8 that move most; gender:8 are those that carry gender most)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object a text, as in the results of /v1/cloze"
@@ -173,12 +173,12 @@ def _words(value: str) -> tuple[str, ...]:
 
 
 def _units(value: str) -> Units:
-    if value == "all" or value.startswith("top:"):
+    if value == "all" or value.startswith(("top:", "gender:")):
         return value
     try:
         return tuple(int(unit) for unit in value.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{value!r} should be top:8, all, or numbers such as 3,17") from None
+        raise argparse.ArgumentTypeError(f"{value!r} should be top:8, gender:8, all, or numbers such as 3,17") from None
 
 
 def _intervention(value: str) -> Intervention:

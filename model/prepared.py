@@ -215,7 +215,9 @@ def _prepared(
     terms = tuple(scorer.terms)
     sites: tuple[Site, ...] = ()
     if request.trace is not None:
-        sites = tuple(check_trace(request.trace, bundle.network, blanked.n_tokens, limits.max_trace_values))
+        sites = tuple(
+            check_trace(request.trace, bundle.network, blanked.n_tokens, limits.max_trace_values, bundle.gender_units)
+        )
     asked = terms if place is None else (Term(place, WORD_ENDS),)
     warnings = tuple(_warnings(blanked, fills if place is None and not over_vocabulary else (), bundle))
     n_tokens = tokens_to_read(asked)

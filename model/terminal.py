@@ -142,6 +142,7 @@ def shown(folder: Path, bundle: Bundle) -> str:
         "size": _size(facts),
         "pronouns": ", ".join("/".join(pair) for pair in bundle.pairs),
         "temperatures": ", ".join(temperatures) or "not calibrated",
+        "gender units": ", ".join(f"{k} {units[0]}" for k, units in bundle.gender_units.items()) or "not recorded",
         "language model": "yes" if bundle.has_language_model else "no: without top-k and perplexity",
         "trained on": f"{len(texts):,} texts" if isinstance(texts, list) else "not recorded",
         "command": str(metadata["provenance"].get("command", "not recorded")),

@@ -18,11 +18,13 @@ from model.cells import Array, State, sigmoid
 from model.config import NetworkConfig
 from model.equations import EquationsReader
 from model.errors import SiteError, TooManyError
+from model.gender_units import Ranking, units_at
 from model.rows import Ids
 from model.runtime import Runtime
 from model.sites import Site, all_sites, parse_site
 
 Units = tuple[int, ...] | str
+TOP, GENDER = "top:", "gender:"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class TraceRequest:
     sites: tuple[str, ...] | None = None
     """Names of sites; None: all of the network."""
     units: Units = "top:8"
-    """Numbers of units, "all", or "top:K": at each site the K (or all, if fewer) whose largest and smallest
-    value over the tokens lie furthest apart."""
+    """Numbers of units, "all", "top:K": at each site the K (or all, if fewer) whose largest and smallest value over
+    the tokens lie furthest apart, or "gender:K": the first K of the bundle's ranking of units that carry gender at the
+    site's layer and direction."""
 
 
 class TracedToken(NamedTuple):
@@ -69,8 +72,11 @@ class Trace:
         }
 
 
-def check_trace(request: TraceRequest, config: NetworkConfig, n_tokens: int, max_values: int) -> list[Site]:
-    """The sites asked for. Raises SiteError for a site or unit that is not there, TooManyError beyond `max_values`."""
+def check_trace(
+    request: TraceRequest, config: NetworkConfig, n_tokens: int, max_values: int, ranking: Ranking
+) -> list[Site]:
+    """The sites asked for. Raises SiteError for a site, a unit or a ranking that is not there, TooManyError beyond
+    `max_values`. `ranking`: the bundle's, of units that carry gender."""
     if request.sites is None:
         sites = all_sites(config)
     else:
@@ -78,6 +84,9 @@ def check_trace(request: TraceRequest, config: NetworkConfig, n_tokens: int, max
         if not sites:
             raise SiteError("the list of sites is empty; name at least one, or leave it out for all.")
     n_units = _n_units(request.units, config.hidden_size)
+    if isinstance(request.units, str) and request.units.startswith(GENDER):
+        for site in sites:
+            units_at(ranking, site, n_units)
     n_values = n_units * n_tokens * len(sites)
     if n_values > max_values:
         raise TooManyError(
@@ -93,10 +102,13 @@ def _n_units(units: Units, hidden_size: int) -> int:
     if isinstance(units, str):
         if units == "all":
             return hidden_size
-        count = units.removeprefix("top:")
-        if units.startswith("top:") and count.isascii() and count.isdigit() and int(count[:9]) >= 1:
+        how, colon, count = units.partition(":")
+        if how + colon in (TOP, GENDER) and count.isascii() and count.isdigit() and int(count[:9]) >= 1:
             return min(int(count[:9]), hidden_size)
-        raise SiteError(f'units is {units!r:.60}; expected numbers, "all", or "top:K" such as "top:8".')
+        raise SiteError(
+            f'units is {units!r:.60}; expected numbers, "all", "top:K" such as "top:8", or "gender:K" such as '
+            '"gender:8".'
+        )
     if not units or len(set(units)) != len(units):
         raise SiteError(f"units is {list(units)!r:.60}; expected at least one unit, each once.")
     for unit in units:
@@ -112,10 +124,12 @@ def trace_sites(
     sites: Sequence[Site],
     units: Units,
     rows: Mapping[str, NDArray[np.int64]],
+    ranking: Ranking,
 ) -> dict[str, SiteTrace]:
     """Reads ids (T,), <s> and </s> among them, and returns the asked activations.
 
-    `rows`: by direction, the index into ids shown in each column (a blank of several pieces is one column).
+    `rows`: by direction, the index into ids shown in each column (a blank of several pieces is one column). `ranking`:
+    as in `check_trace`.
     """
     traces = {}
     for direction in runtime.config.directions:
@@ -132,7 +146,7 @@ def trace_sites(
                     if site.layer == layer:
                         read = values[site.activation]
                         in_text_order = read if direction == "forward" else read[::-1]
-                        traces[str(site)] = _chosen(in_text_order[rows[direction]], units)
+                        traces[str(site)] = _chosen(in_text_order[rows[direction]], units, site, ranking)
             below = h
     return {str(site): traces[str(site)] for site in sites}
 
@@ -143,6 +157,7 @@ def edited_sites(
     sites: Sequence[Site],
     units: Units,
     rows: Mapping[str, NDArray[np.int64]],
+    ranking: Ranking,
 ) -> dict[str, SiteTrace]:
     """As `trace_sites`, of a text that the equations read with edits."""
     traces = {}
@@ -151,7 +166,7 @@ def edited_sites(
         for site in sites:
             if site.direction == direction:
                 in_text_order = read[site] if direction == "forward" else read[site][::-1]
-                traces[str(site)] = _chosen(in_text_order[rows[direction]], units)
+                traces[str(site)] = _chosen(in_text_order[rows[direction]], units, site, ranking)
     return {str(site): traces[str(site)] for site in sites}
 
 
@@ -190,10 +205,12 @@ def activations(
     }
 
 
-def _chosen(values: Array, units: Units) -> SiteTrace:
+def _chosen(values: Array, units: Units, site: Site, ranking: Ranking) -> SiteTrace:
     """Columns of values (n_tokens, H)."""
     if units == "all":
         chosen = tuple(range(values.shape[1]))
+    elif isinstance(units, str) and units.startswith(GENDER):
+        chosen = units_at(ranking, site, _n_units(units, values.shape[1]))
     elif isinstance(units, str):
         spread = values.max(axis=0) - values.min(axis=0)
         chosen = tuple(int(unit) for unit in np.argsort(-spread, kind="stable")[: _n_units(units, values.shape[1])])

@@ -143,7 +143,8 @@ class Engine:
         trace = prepared[0].request.trace
         if trace is not None:
             n_shown = sum(one.blanked.n_tokens for one in prepared)
-            check_trace(trace, served.language_model.config, n_shown, self.settings.max_trace_values)
+            bundle = served.language_model.bundle
+            check_trace(trace, bundle.network, n_shown, self.settings.max_trace_values, bundle.gender_units)
 
     def _batcher(self, served: ServedModel, is_slow: bool) -> Batcher[PreparedCloze, ClozeResult]:
         """The queue of a model: of what the server's face reads, or, text by text, of what the equations do."""

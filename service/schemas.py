@@ -67,7 +67,7 @@ def _read_trace(value: Any) -> Any:
 def _read_units(value: Any) -> Any:
     is_list = isinstance(value, list) and all(type(unit) is int for unit in value)
     if not is_list and not isinstance(value, str):
-        raise _wrong('units must be "all", "top:8" or a list of whole numbers', value)
+        raise _wrong('units must be "all", "top:8", "gender:8" or a list of whole numbers', value)
     return value
 
 
@@ -118,7 +118,8 @@ class TraceBody(Request):
     )
     units: Annotated[list[int] | str, BeforeValidator(_read_units)] = Field(
         default="top:8",
-        description='Unit numbers, "all", or "top:8": the 8 with the largest max - min over the tokens.',
+        description='Unit numbers, "all", "top:8": the 8 with the largest max - min over the tokens, or "gender:8": '
+        "the first 8 of the model's ranking of units that carry gender (gender_units in /v1/models/NAME).",
     )
 
 

@@ -22,12 +22,13 @@ async def list_models(request: Request) -> dict[str, Any]:
 
 @router.get("/v1/models/{name}", summary="One served model", responses={200: {"model": ModelCard}})
 async def show_model(request: Request, name: str) -> dict[str, Any]:
-    """The card of the list, with the names of the network's sites, its pronoun pairs, training and scores."""
+    """The card of the list, with the network's sites, its units that carry gender, pronoun pairs, training, scores."""
     store: Store = request.app.state.store
     served = store.find(name)
     bundle = served.language_model.bundle
     return card_of(store, served) | {
         "sites": [str(site) for site in all_sites(bundle.network)],
+        "gender_units": bundle.gender_units,
         "pairs": bundle.pairs,
         "objective": bundle.metadata["objective"],
         "metrics": bundle.metadata["metrics"],

@@ -1,9 +1,9 @@
 """Units held at their mean: exactly, one by one or in groups, and as a first-order estimate for all at once.
 
-The ablation, the same for every cell: the unit's *memory* (the cell state of an LSTM, else the hidden state) is its mean
-over all tokens of the questions, at every token, read upward and onward. So the unit can neither remember nor tell
-anything, and nothing else is touched; it is the intervention `set` on that site over all tokens. A mean rather than
-0, which would itself be an unusual value that the layers above have never seen.
+The ablation, the same for every cell: the unit's *memory* (the cell state of an LSTM, else the hidden state) is its
+mean over all tokens of the questions, at every token, read upward and onward. So the unit can neither remember nor tell
+anything, and nothing else is touched; it is the intervention `set` on that site over all tokens. A mean rather than 0,
+which would itself be an unusual value that the layers above have never seen.
 """
 
 from __future__ import annotations
@@ -160,15 +160,13 @@ class Ablation:
         the value is held at every moment, so that what it would have passed on to its own next moment counts there
         and not twice. Source: attribution patching (Nanda 2023; Syed et al. 2023), for values that are held over time.
         """
-        found = {f"layer{k}.{d}": [] for k in range(self.config.n_layers) for d in self.config.directions}
+        found: dict[str, Floats] = {}
         for direction, side in self.sides.items():
             stack = self.stacks[direction]
-            for part in _parts(range(len(self.questions)), TEXTS_WITH_GRADIENTS):
-                for layer, estimate in enumerate(self._estimate(stack, side, part)):
-                    found[f"layer{layer}.{direction}"].append(estimate)
-            for layer in range(self.config.n_layers):
-                key = f"layer{layer}.{direction}"
-                found[key] = _in_order(side.texts, torch.cat(found[key]))
+            parts = _parts(range(len(self.questions)), TEXTS_WITH_GRADIENTS)
+            by_part = [self._estimate(stack, side, part) for part in parts]
+            for layer, estimates in enumerate(zip(*by_part, strict=True)):
+                found[f"layer{layer}.{direction}"] = _in_order(side.texts, torch.cat(estimates))
         return found
 
     def _estimate(self, stack: Stack, side: _Side, part: Sequence[int]) -> list[Tensor]:
@@ -193,7 +191,7 @@ class Ablation:
 
         first = side.inputs[0][: int(lengths[0]), rows]
         top = stack.read(texts, first, 0, 1, watch)[:, 0]
-        (top * side.readout[rows]).sum().backward()
+        torch.autograd.backward((top * side.readout[rows]).sum())
         if self.activation != memory_of(
             stack.cell
         ):  # an LSTM's hidden state does not go into its own next one as it is

@@ -125,7 +125,9 @@ def _making(studies: Sequence[Study], context: dict[str, Any]) -> dict[str, Any]
     rows: dict[str, Any] = {one.bundle.name: f"SHA-256 {one.bundle.sha256}" for one in studies}
     rows |= {record["name"]: f"{record['bytes']:,} bytes, SHA-256 {record['sha256']}" for record in context["data"]}
     rows |= {"command": context["command"], "commit": context["commit"], "stories' grammar": context["grammar_sha256"]}
-    return rows | context["options"] | {f"version of {k}": v for k, v in context["versions"].items()}
+    rows |= context["options"]
+    rows |= {f"version of {name}": version for name, version in context["versions"].items()}
+    return rows
 
 
 def parser() -> argparse.ArgumentParser:

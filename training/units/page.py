@@ -16,10 +16,11 @@ from training.evaluation.metrics import Interval
 from training.evaluation.tables import Table
 from training.page import figures, filled, table, tables
 from training.pictures import BLUE, COLOURS, GREEN, INK, MARKERS, ORANGE, Line, Panel, Picture, drawing, picture
-from training.units.new_subject import AGAIN, AROUND, OTHER, SAME
+from training.units.new_subject import AROUND
 from training.units.report import comparison_table, forgetting
 from training.units.report import tables as report_tables
 from training.units.study import Measured, Study
+from training.units.subjects import AGAIN, OTHER, SAME
 
 SHOWN_BARS = 16
 MAP_COLOURS = "RdBu"
@@ -91,7 +92,7 @@ def _scatter(study: Study, name: str) -> Picture:
         for number, (stack, units) in enumerate(study.ranking.items()):
             x = [study.selectivity[unit].auc for unit in units]
             y = [study.effect(unit) for unit in units]
-            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
             axes.plot(x, y, linestyle="none", markersize=5, label=stack, **style)
         x = [study.selectivity[unit].auc for unit in study.controls]
         axes.plot(

@@ -15,8 +15,9 @@ from training.evaluation.metrics import Interval
 from training.evaluation.tables import ABSENT, Table, interval, share
 from training.units.ablation import Unit
 from training.units.effects import Effect
-from training.units.new_subject import AGAIN, ELSEWHERE, OTHER, SAME, GateStudy, Level
+from training.units.new_subject import GateStudy, Level
 from training.units.study import Group, Measured, Study
+from training.units.subjects import AGAIN, ELSEWHERE, OTHER, SAME
 
 REPORT_VERSION = 1
 SIGNIFICANT = 0.05
@@ -112,7 +113,7 @@ def _questions(study: Study) -> Table:
         )
         for one in study.measured
     )
-    header = ("questions", "items", "places", "accuracy", "log-odds", "lost without all units")
+    header: tuple[str, ...] = ("questions", "items", "places", "accuracy", "log-odds", "lost without all units")
     header += ("units ablated", "significant (Holm)", "estimate agrees, random", "estimate agrees, all")
     title = f"{study.bundle.name}: {study.n_units:,} units, each one's {study.activation.replace('_', ' ')} at its mean"
     return Table(title, header, rows)
@@ -160,7 +161,7 @@ def effect_cells(effect: Effect) -> tuple[str, ...]:
 
 
 def _groups(study: Study, one: Measured) -> Table:
-    header = ("units held together", "log-odds lost", "95 % interval", "accuracy lost", "share of all")
+    header: tuple[str, ...] = ("units held together", "log-odds lost", "95 % interval", "accuracy lost", "share of all")
     header += ("random groups, mean", "least", "most")
     rows = tuple((f"top {g.size}", *effect_cells(g.top)[:3], share(g.share), *_random_cells(g)) for g in one.groups)
     return Table(f"Groups, {one.name}: the top k against {study.options.random_groups} random groups", header, rows)
@@ -174,7 +175,11 @@ def _random_cells(group: Group) -> tuple[str, str, str]:
 def _gates(study: Study) -> list[Table]:
     if not study.gates:
         return []
-    header = ("gate of", "units", *(c for kind in (OTHER, SAME, AGAIN, ELSEWHERE) for c in (kind, "95 % interval")))
+    header: tuple[str, ...] = (
+        "gate of",
+        "units",
+        *(c for kind in (OTHER, SAME, AGAIN, ELSEWHERE) for c in (kind, "95 % interval")),
+    )
     header += ("same - other", "95 % interval")
     rows = []
     for stack, of_stack in study.gates.items():

@@ -89,7 +89,9 @@ def _walk(
     for event in events:
         persons.setdefault(sentence_of[event.start], set()).add(event.person)
     told = {_told_at(text, spans, event, forward): event for event in reversed(events)}
-    subject, previous, seen, sentence = NOBODY, None, set[int](), -1
+    subject, sentence = NOBODY, -1
+    previous: Event | None = None
+    seen: set[int] = set()
     subjects: list[int] = []
     mentions: list[tuple[int, str]] = []
     for index, (start, end) in enumerate(spans):
@@ -98,16 +100,16 @@ def _walk(
             subject = GENDERS[story.gender] if forward else NOBODY
         sentence = here
         crowded = len(persons.get(here, ())) > 1
-        event = told.get(index)
-        if event is not None:
-            if previous is not None and event.person not in seen:
-                mentions.append((index, SAME if previous.gender == event.gender else OTHER))
-            elif previous is not None and previous.person == event.person:
+        new = told.get(index)
+        if new is not None:
+            if previous is not None and new.person not in seen:
+                mentions.append((index, SAME if previous.gender == new.gender else OTHER))
+            elif previous is not None and previous.person == new.person:
                 mentions.append((index, AGAIN))
-            previous = event
-            seen.add(event.person)
+            previous = new
+            seen.add(new.person)
             if not crowded:
-                subject = GENDERS[event.gender]
+                subject = GENDERS[new.gender]
         subjects.append(NOBODY if crowded else subject)
     return subjects, mentions
 
