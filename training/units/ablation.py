@@ -206,8 +206,8 @@ def _first_order(memory: Sequence[Tensor], kept: Sequence[Tensor], mean: Tensor,
     estimate = mean.new_zeros(n_texts, len(mean))
     later = mean.new_zeros(0, len(mean))
     for time in reversed(range(len(memory))):
-        gradient = memory[time].grad
-        assert gradient is not None
+        found = memory[time].grad
+        gradient = torch.zeros_like(memory[time]) if found is None else found  # none: nothing reads it, as in an mlp
         direct = gradient[:, 0].clone()
         if kept and time + 1 < len(memory):
             direct[: len(later)] -= kept[time + 1] * later
