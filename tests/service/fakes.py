@@ -60,6 +60,7 @@ class FakeLanguageModel:
             tokenizer=self.tokenizer,
             has_language_model=True,
             pairs=[("he", "she")],
+            gender_units={"layer0.forward": (1, 0)},
             metadata={"objective": {}, "metrics": {}, "provenance": {}},
             card="# A card",
         )

@@ -16,9 +16,10 @@ from model.cloze import ClozeRequest
 from model.language_model import LanguageModel
 from model.trace import TraceRequest
 from service.schemas import ClozeBody
+from tests.model.reference import loaded
 from tests.service.clients import app_of, url_of, with_client
 from tests.service.test_inference import assert_refused
-from tests.tiny import SENTENCES, tiny_bundle
+from tests.tiny import SENTENCES, tiny_bundle, tiny_config, tiny_weights
 
 TEXTS = [sentence.replace(" he ", " ___ ").replace(" she ", " ___ ") for sentence in SENTENCES]
 TEXTS = [text for text in TEXTS if text.count("___") == 1]
@@ -111,6 +112,26 @@ def test_answers_under_concurrency_are_those_of_the_model_asked_alone(language_m
             assert_same(reply.json(), {"model": model.name, "results": [expected]})
 
     with_client(app_of(*language_models, max_tokens_read=10**6), use)
+
+
+def test_units_are_asked_for_by_the_bundle_s_ranking_or_refused(server: httpx.Client) -> None:
+    weights = tiny_weights(tiny_config())
+    ranking = {"ranking": {"layer0.forward": [{"unit": 4}, {"unit": 1}, {"unit": 0}]}}
+    ranked = loaded("lstm", "bidirectional", "subword", weights, gender_units=ranking)
+    site = "layer0.forward.forget_gate"
+    body = {"text": TEXTS[0], "trace": {"sites": [site], "units": "gender:2"}}
+
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.post("/v1/cloze", json=body)
+        assert reply.json()["results"][0]["trace"]["sites"][site]["units"] == [4, 1]
+        assert (await client.get("/v1/models/tiny")).json()["gender_units"] == {"layer0.forward": [4, 1, 0]}
+
+    with_client(app_of(ranked), use)
+    refused = server.post("/v1/cloze", json=body)
+    assert refused.status_code == 422
+    error = refused.json()["error"]
+    assert (error["code"], error["param"]) == ("invalid_trace", "trace")
+    assert "holds no ranking" in error["message"]
 
 
 def test_a_reply_has_every_field_of_the_documented_shape(server: httpx.Client) -> None:

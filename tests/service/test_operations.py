@@ -87,6 +87,7 @@ def test_the_models_have_openais_shape() -> None:
             assert isinstance(card["owned_by"], str)
         shown = (await client.get("/v1/models/fake")).json()
         assert shown["sites"][0] == "layer0.forward.reset_gate"
+        assert shown["gender_units"] == {"layer0.forward": [1, 0]}
         reply = await client.get("/v1/models/nobody")
         assert reply.status_code == 404
         assert reply.json()["error"]["code"] == "model_not_found"

@@ -146,7 +146,8 @@ def study(
     for one, parts in zip(questions, halves, strict=True):
         if min(map(len, parts)) < 2:
             raise EvaluationError(
-                f"{len(one)} {one.name} questions are too few to choose on one half and measure on one."
+                f"{len(one)} {one.name} questions are too few: units are chosen on one half and "
+                "measured on the other. Ask for more with --items or --stories."
             )
     guesses = [_estimates(bundle, first, options) for first, _ in halves]
     guess = {unit: float(np.mean([one[unit] for one in guesses])) for unit in guesses[0]}

@@ -13,7 +13,7 @@ from model.trace import TraceRequest
 from tests.tiny import tiny_bundle
 from tests.training.units.planted import PLANTED, TEXT, planted_folder
 
-SMALL = ["--stories", "4", "--items", "20", "--top", "2", "--controls", "2", "--random-groups", "2"]
+SMALL = ["--stories", "2", "--items", "20", "--top", "2", "--controls", "2", "--random-groups", "2"]
 
 
 @pytest.fixture
@@ -66,22 +66,22 @@ def test_the_same_command_writes_the_same_bytes(tmp_path: Path, text: Path) -> N
 def test_several_bundles_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = [planted_folder(tmp_path / cell, cell) for cell in ("lstm", "gru")]
     folders.append(tiny_bundle(tmp_path / "rnn", cell="rnn", direction="causal"))
-    assert run(*folders, *SMALL, "--html", tmp_path / "out.html") == 0
+    assert run(*folders, *SMALL) == 0
     table = capsys.readouterr().out.partition("Bundles side by side")[2]
     rows = {line.split()[0]: line.split() for line in table.splitlines()[2:]}
     assert list(rows) == ["lstm", "gru", "rnn"]
     assert rows["rnn"][-1] == "-"  # a plain RNN has no gate that keeps
 
 
-def test_a_recorded_ranking_is_what_traces_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recorded_ranking_is_what_traces_show(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = planted_folder(tmp_path / "planted", "lstm")
     before = load(folder)
-    assert run(folder, *SMALL, "--record") == 0
+    assert run(folder, "--data", text, *SMALL, "--record") == 0
     after = load(folder)
     assert after.sha256 != before.sha256
     assert after.bundle.metadata["earlier_sha256"] == [before.sha256]
     assert after.bundle.gender_units["layer0.forward"][0] == PLANTED
-    assert after.bundle.metadata["gender_units"]["measured"]["options"]["stories"] == 4
+    assert after.bundle.metadata["gender_units"]["measured"]["options"]["stories"] == 2
     site = "layer0.forward.cell_state"
     trace = after.cloze("Tom said that ___ was tired.", trace=TraceRequest((site,), "gender:1")).trace
     assert trace is not None
@@ -119,6 +119,6 @@ def test_empty_data_and_a_bundle_given_twice_are_refused(tmp_path: Path, capsys:
     folder = planted_folder(tmp_path / "planted", "gru")
     (tmp_path / "empty.txt").write_text("", encoding="utf-8")
     assert run(folder, "--data", tmp_path / "empty.txt", *SMALL) == 1
-    assert "fewer than 2 of one of the two forms" in capsys.readouterr().err
+    assert "no text in" in capsys.readouterr().err
     assert run(folder, folder, *SMALL) == 1
     assert "given twice" in capsys.readouterr().err

@@ -71,12 +71,17 @@ def test_a_sentence_with_two_persons_has_no_subject_and_the_asked_one_comes_afte
     assert list(told.subjects[-5:]) == [F, N, F, F, N]
 
 
-def test_every_story_of_the_grammar_is_labelled_and_twins_alike() -> None:
+def test_every_story_of_the_grammar_is_labelled_and_twins_the_other_way_round() -> None:
     stories = subject_stories(load_pairs(), 2, 0)
     tokenizer = tiny_tokenizer("character")
     for direction in ("forward", "backward"):
         told = [labelled(place, story, tokenizer, direction) for place, story in stories]
+        n_labelled = 0
         for one, twin in zip(told[::2], told[1::2], strict=True):
             assert one.place == twin.place
             assert [kind for _, kind in one.mentions] == [kind for _, kind in twin.mentions]
-            assert {MASCULINE, FEMININE} & set(one.subjects)
+            # the twins' names differ in length, what is neither name nor pronoun does not
+            first = [subject for subject in one.subjects if subject != NOBODY]
+            assert [1 - subject for subject in twin.subjects if subject != NOBODY] == first
+            n_labelled += bool(first)
+        assert n_labelled >= 9  # of 11; in the others every sentence names two
