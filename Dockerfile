@@ -15,11 +15,14 @@ COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 print(*p['dependencies'], sep='\n', file=open('service.txt', 'w')); \
 print(*p['optional-dependencies']['training'], sep='\n', file=open('training.txt', 'w'))"
-# Packages' own tests and test data (half of onnx), type stubs and C headers serve nobody here. Bytecode is compiled now, and
+# Packages' own tests and test data (half of onnx), type stubs and C headers serve nobody here; of plotly only the browser's script. Bytecode is compiled now, and
 # never checked against its source again, since nothing can be written at run time.
 RUN pip --python /venv/bin/python install --no-cache-dir --no-compile -c constraints.txt -r service.txt \
     && cd /venv/lib/python3.11/site-packages \
     && rm -rf onnx/backend/test onnxruntime/transformers onnxruntime/tools onnxruntime/datasets numpy/*/include numpy/f2py \
+    && find plotly -mindepth 1 -maxdepth 1 ! -name package_data -exec rm -rf {} + \
+    && find plotly/package_data -mindepth 1 ! -name plotly.min.js -delete \
+    && rm -rf narwhals _plotly_utils /venv/share/jupyter /venv/etc/jupyter \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find . -type f \( -name '*.pyi' -o -name '*.a' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' \) -delete \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash .

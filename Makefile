@@ -14,7 +14,7 @@ bin := $(VENV)/bin
 threads := OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve env train-env test slow check format bench container clean
+.PHONY: help serve env train-env test slow page check format bench container clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,6 +30,10 @@ test: train-env ## run the tests; TESTS=tests/model for some of them
 
 slow: train-env ## run the tests that take minutes
 	$(threads) $(bin)/python -m pytest $(TESTS) -m slow
+
+page: train-env ## drive the page in Chromium (which must be installed), then measure how soon it paints and answers
+	$(threads) $(bin)/python -m pytest tests/service/page -m "slow or not slow"
+	$(threads) $(bin)/python -m tests.service.page.speed
 
 check: train-env ## lint, format and types, changing nothing
 	$(bin)/ruff check .

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from service.plotly import script_path
 from service.routes.pages import PAGE
 from tests.service.clients import app_of, with_client
 from tests.service.fakes import FakeLanguageModel
@@ -59,9 +60,61 @@ def test_every_field_has_a_label() -> None:
     assert page.fields <= page.labelled
 
 
-def test_the_script_uses_only_elements_that_the_page_has() -> None:
+def test_the_scripts_use_only_elements_that_the_page_has() -> None:
     ids = set(re.findall(r'id="([\w-]+)"', (PAGE / "index.html").read_text()))
-    assert set(re.findall(r'byId\("([\w-]+)"\)', (PAGE / "page.js").read_text())) <= ids
+    for script in PAGE.glob("*.js"):
+        assert set(re.findall(r'byId\("([\w-]+)"\)', script.read_text())) <= ids, script
+        numbered = re.findall(r"byId\(`([\w-]+)-\$\{place\}`\)", script.read_text())
+        assert {f"{name}-{place}" for name in numbered for place in (0, 1)} <= ids, script
+
+
+def test_every_module_is_reached_from_the_page_and_is_there() -> None:
+    reached, to_read = set(), ["page.js"]
+    while to_read:
+        name = to_read.pop()
+        reached.add(name)
+        imported = re.findall(r'from "\./([\w.]+)"', (PAGE / name).read_text())
+        to_read += [other for other in imported if other not in reached]
+    assert reached == {script.name for script in PAGE.glob("*.js")} - {"docs.js"}
+
+
+def test_the_library_of_the_curves_is_sent_compressed_and_once() -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.get("/page/plotly.min.js")
+        assert reply.headers["content-type"].startswith("text/javascript")
+        assert reply.headers["content-encoding"] == "gzip"
+        assert reply.headers["vary"] == "Accept-Encoding"
+        assert reply.content == script_path().read_bytes()
+        again = await client.get("/page/plotly.min.js", headers={"if-none-match": reply.headers["etag"]})
+        assert again.status_code == 304
+        assert not again.content
+        plain = await client.get("/page/plotly.min.js", headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == reply.content
+        assert plain.headers["etag"] != reply.headers["etag"]
+
+    with_client(app_of(FakeLanguageModel()), use)
+
+
+def test_nothing_runs_on_the_page_but_scripts_of_the_service() -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        policy = (await client.get("/")).headers["content-security-policy"]
+        rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+        assert rules["default-src"] == rules["script-src"] == rules["connect-src"] == "'self'"
+        page = (await client.get("/")).text
+        assert not re.search(r"<script(?![^>]* src=)|\son\w+=|style=", page)
+
+    with_client(app_of(FakeLanguageModel()), use)
+
+
+@pytest.mark.parametrize("path", ["/page/page.js", "/page/figure.css", "/page/plotly.min.js", "/"])
+def test_a_browser_asks_again_before_it_uses_a_file_it_kept(path: str) -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.get(path)
+        assert reply.headers["cache-control"] == "no-cache"
+        assert reply.headers["etag"]
+
+    with_client(app_of(FakeLanguageModel()), use)
 
 
 def test_a_page_can_be_asked_for_by_head() -> None:

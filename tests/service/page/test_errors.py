@@ -1,0 +1,109 @@
+"""What goes wrong is said as a sentence where it arose, and nothing typed is lost."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.service.page.conftest import Opens, Watched, allow
+from tests.service.page.fake_api import FakeApi, refusal
+
+
+def test_a_refusal_is_a_sentence_in_its_panel(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
+    page = open_page(api=api)
+    allow(watched, "422")
+    page.fill("#text", "No blank here.")
+    for place in (0, 1):
+        expect(page.locator(f"#error-{place}")).to_have_text("The text has no blank; write ___.")
+        expect(page.locator(f"#answer-{place}")).to_be_hidden()
+    page.fill("#text", "A blank ___ here.")
+    expect(page.locator("#error-0")).to_have_text("")
+    expect(page.locator("#answer-0")).to_be_visible()
+
+
+def test_refused_evidence_leaves_the_rest_standing(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
+    api.refused_fields["evidence"] = refusal("no evidence today", param="evidence")
+    page = open_page(api=api)
+    allow(watched, "400")
+    expect(page.locator("#evidence-error")).to_have_text("No evidence today.")
+    expect(page.locator("#map td").first).to_be_visible()
+    expect(page.locator("#belief")).to_be_visible()
+
+
+def test_a_part_that_is_not_built_is_asked_for_once(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
+    api.failures["/v1/belief"] = (
+        501,
+        refusal("not built yet", "not_built_yet"),
+    )
+    page = open_page(api=api)
+    allow(watched, "501")
+    expect(page.locator("#belief-error")).to_have_text("Not built yet.")
+    expect(page.locator("#belief")).to_be_hidden()
+    n_asked = len(api.asked_of("/v1/belief"))
+    page.fill("#text", "Tom said ___ left.")
+    expect(page.locator("#said-1")).to_have_text("Tom said he left.")
+    page.wait_for_timeout(100)
+    assert len(api.asked_of("/v1/belief")) == n_asked
+
+
+def test_a_refused_clamp_is_told_beside_the_clamps(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
+    api.refused_fields["interventions"] = refusal("there is no token 99", param="interventions[0]")
+    page = open_page("#text=Mary+said+___+left.&edit=layer0.forward.forget_gate:3:99-99:set%3D0@a-lstm", api=api)
+    allow(watched, "400")
+    expect(page.locator("#edit-error")).to_have_text("There is no token 99.")
+    expect(page.locator("#said-0")).to_have_text("Mary said she left.")
+    page.click("#edit-list button")
+    expect(page.locator("#edit-error")).to_have_text("")
+
+
+def test_offline_is_said_and_the_answer_comes_afterwards(open_page: Opens, watched: list[Watched]) -> None:
+    page = open_page()
+    allow(watched, "ERR_INTERNET_DISCONNECTED")
+    page.context.set_offline(True)
+    page.fill("#text", "Tom said that ___ was late.")
+    expect(page.locator("#notice")).to_contain_text("The service does not answer. Is it still running? Your sentence")
+    expect(page.locator("#text")).to_have_value("Tom said that ___ was late.")
+    expect(page.locator("#answer-0")).to_be_visible()  # the last one
+    page.context.set_offline(False)
+    expect(page.locator("#said-0")).to_have_text("Tom said that he was late.")
+    expect(page.locator("#notice")).to_have_text("")
+
+
+def test_models_that_are_still_loading_are_waited_for(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
+    api.failures["/v1/models"] = (
+        503,
+        refusal("the models are still being loaded", "not_ready"),
+    )
+    page = open_page(api=api, answered=False)
+    allow(watched, "503")
+    expect(page.locator("#notice")).to_contain_text("The models are still being loaded.")
+    del api.failures["/v1/models"]
+    expect(page.locator("#answer-0")).to_be_visible()
+
+
+def test_a_slow_service_is_said(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    api.holds = True
+    page.fill("#text", "Tom said ___ left.")
+    expect(page.locator("#notice")).to_contain_text("The service is slow: waiting for")
+    api.holds = False
+    for route in api.held:
+        api.fulfil(route)
+    expect(page.locator("#notice")).to_have_text("")
+    expect(page.locator("#said-0")).to_have_text("Tom said he left.")
+
+
+def test_a_key_is_asked_for_where_one_is_needed(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
+    api.failures["/v1/cloze"] = (
+        401,
+        refusal("a key is needed", "invalid_api_key"),
+    )
+    page = open_page(api=api, answered=False)
+    allow(watched, "401")
+    expect(page.locator("#error-0")).to_have_text("A key is needed.")
+    del api.failures["/v1/cloze"]
+    with page.expect_request("**/v1/cloze") as asked:
+        page.fill("#key", "secret")
+    assert asked.value.headers["authorization"] == "Bearer secret"
+    expect(page.locator("#answer-0")).to_be_visible()
+    assert "secret" not in page.url
+    assert "secret" not in page.evaluate("JSON.stringify({...localStorage})")

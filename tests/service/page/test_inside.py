@@ -1,0 +1,171 @@
+"""Looking inside: evidence, belief, the map's values, clamps by mouse and by keyboard, the site that is shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.service.page.conftest import Opens
+from tests.service.page.fake_api import FakeApi, belief_at, evidence_at, value_at
+
+
+def cell(page: Page, row: int, column: int) -> Locator:
+    """Row 0 is the words, column 0 is <s>."""
+    return page.locator(f"#map [data-row='{row}'][data-column='{column}']")
+
+
+def test_words_are_coloured_by_evidence_and_say_which_way_it_points(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    mary, packed = cell(page, 0, 1), cell(page, 0, 2)
+    expect(mary.locator("small")).to_have_text(f"she +{-evidence_at(1):.1f}")
+    expect(packed.locator("small")).to_have_text(f"he +{evidence_at(2):.1f}")
+    strength = mary.evaluate("cell => Number(cell.style.getPropertyValue('--strength'))")
+    assert strength == pytest.approx(-evidence_at(1) / 4, abs=1e-3)
+    assert mary.evaluate("cell => getComputedStyle(cell).backgroundColor") != packed.evaluate(
+        "cell => getComputedStyle(cell).backgroundColor"
+    )
+
+
+def test_the_belief_line_stands_above_the_words(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    expect(page.locator("#belief circle")).to_have_count(9)  # words and the full stop
+    dots = page.locator("#belief circle").evaluate_all(
+        "all => all.map((dot) => dot.getBoundingClientRect()).map((box) => [box.x + box.width / 2, box.y])"
+    )
+    words = [box for place in range(1, 10) if (box := cell(page, 0, place).bounding_box())]
+    for (x, y), word in zip(dots, words, strict=True):
+        assert x == pytest.approx(word["x"] + word["width"] / 2, abs=1)
+        assert y < word["y"]
+    heights = [dot[1] for dot in dots]
+    expected = [belief_at(place) for place in range(1, 10)]
+    assert sorted(range(9), key=lambda place: heights[place]) == sorted(range(9), key=lambda place: -expected[place])
+    assert f"Mary {belief_at(1):.2f}" in page.locator("#belief title").text_content()
+
+
+def test_hover_tells_the_value(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    cell(page, 2, 3).hover()
+    expect(page.locator("#tip")).to_have_text(f"unit 10 at “her”: {value_at(3, 10):.3f}")
+    cell(page, 0, 1).hover()
+    expect(page.locator("#tip")).to_contain_text(f"P(he) {belief_at(1):.3f}")
+    page.mouse.move(5, 5)
+    expect(page.locator("#tip")).to_be_hidden()
+
+
+def test_a_click_clamps_a_cell_and_another_lets_it_go(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    cell(page, 2, 3).click()
+    expect(page.locator("#blanks-0")).to_contain_text("50.0 %, was 90.0 %")
+    asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")]
+    assert asked[-1]["interventions"] == [
+        {"site": "layer1.forward.forget_gate", "units": [10], "tokens": [3, 3], "set": 0}
+    ]
+    assert asked[-1]["model"] == "a-lstm"
+    expect(cell(page, 2, 3)).to_have_text("0.00, clamped")
+    expect(page.locator("#edit-list li")).to_contain_text(
+        "a-lstm, layer1.forward.forget_gate, unit 10, at “her”: set to 0"
+    )
+    cell(page, 2, 3).click()
+    expect(page.locator("#edits")).to_be_hidden()
+    expect(page.locator("#blanks-0")).not_to_contain_text("was")
+
+
+def test_a_drag_over_tokens_clamps_them_all(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    page.select_option("#brush-verb", "scale")
+    page.fill("#brush-number", "0.5")
+    cell(page, 1, 2).hover()
+    page.mouse.down()
+    cell(page, 3, 5).hover()
+    assert page.locator("#map .marked").count() == 12
+    page.mouse.up()
+    expect(page.locator("#edit-list li")).to_have_count(1)
+    asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")]
+    assert asked[-1]["interventions"] == [
+        {"site": "layer1.forward.forget_gate", "units": [0, 10, 20], "tokens": [2, 5], "scale": 0.5}
+    ]
+
+
+def test_a_drag_over_the_words_clamps_all_units_shown(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    page.select_option("#brush-verb", "freeze")
+    cell(page, 0, 4).hover()
+    page.mouse.down()
+    cell(page, 0, 5).hover()
+    page.mouse.up()
+    expect(page.locator("#edit-list li")).to_contain_text("at “bag” to “because”: as it was before")
+    asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")]
+    assert asked[-1]["interventions"][0]["units"] == [0, 10, 20, 30]
+    assert asked[-1]["interventions"][0]["freeze"] is True
+    page.click("#clear")
+    expect(page.locator("#edits")).to_be_hidden()
+
+
+def test_the_keyboard_alone_types_walks_and_clamps(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    press = page.keyboard.press
+    for _ in range(4):  # the tour, then the sentence
+        press("Tab")
+        if page.evaluate("document.activeElement.id") == "text":
+            break
+    press("Control+A")
+    page.keyboard.type("Mary said ___ left.")
+    expect(page.locator("#said-0")).to_have_text("Mary said she left.")
+    for _ in range(40):
+        press("Tab")
+        if page.evaluate("document.activeElement.closest('#map') !== null"):
+            break
+    expect(cell(page, 1, 1)).to_be_focused()
+    expect(page.locator("#tip")).to_have_text(f"unit 0 at “Mary”: {value_at(1, 0):.3f}")
+    press("ArrowDown")
+    press("ArrowRight")
+    press("Shift+ArrowRight")
+    press("Shift+ArrowDown")
+    press("Enter")
+    expect(page.locator("#edit-list li")).to_contain_text("2 units (10, 20), at “said” to “she”: set to 0")
+    expect(cell(page, 3, 3)).to_be_focused()  # where one was, after the new answer
+    press("Escape")
+    expect(page.locator("#tip")).to_be_hidden()
+    page.locator("#edit-list button").focus()
+    press("Enter")
+    expect(page.locator("#edits")).to_be_hidden()
+
+
+def test_letters_of_the_equations_and_boxes_of_the_structure_choose_the_site(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    page.get_by_role("button", name="c: cell state").click()
+    expect(page.locator("#reading")).to_contain_text("Cell state: The unit's memory")
+    page.locator("#structure .layer").nth(2).click(position={"x": 5, "y": 5})
+    expect(page.locator("#stack")).to_have_value("layer0.backward")
+    expect(page.get_by_role("button", name="c: cell state")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(100)
+    assert api.asked_of("/v1/cloze")[-1].get("trace") or api.asked_of("/v1/cloze")[-2].get("trace")
+    traced = [body["trace"] for body in api.asked_of("/v1/cloze") if body.get("trace") and not body.get("evidence")]
+    assert traced[-1] == {"sites": ["layer0.backward.cell_state"], "units": "gender:12"}
+
+
+def test_the_other_model_can_be_looked_into(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    page.locator("label", has=page.locator("#look-1")).click()
+    expect(page.get_by_role("button", name="z: update gate")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#reading")).to_contain_text("z near 1 keeps the old state")
+    expect(page.locator("#map td").first).to_be_visible()
+
+
+def test_curves_come_with_their_library_only_when_they_are_opened(open_page: Opens, api: FakeApi) -> None:
+    page = open_page(api=api)
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert loaded
+    assert not any("plotly" in name for name in loaded)
+    page.click("summary")
+    expect(page.locator("#curves .scatterlayer .trace")).to_have_count(4, timeout=60_000)
+    expect(page.locator("#curves .xtick").first).to_have_text("<s>")
+
+
+def test_several_blanks_are_shown_together(open_page: Opens) -> None:
+    page = open_page("#text=Tom+lost+___+hat,+so+___+went+home.&targets=his,her;he,she")
+    expect(page.locator("#blanks-0 caption")).to_have_text(["Blank 1", "Blank 2"])
+    expect(page.locator("#joint-0")).to_contain_text(re.compile(r"Together: his … he, \d"))
+    expect(page.locator("#evidence-error")).to_contain_text("Evidence weighs two words")
