@@ -1,6 +1,7 @@
 // Puts the page's questions to the service while one types: not before a pause, never an answer that is out of date.
 
 import { fetchJson, Refusal } from "./api.js";
+import { ranksUnits } from "./models.js";
 
 const SHORTEST_PAUSE = 30; // milliseconds
 const LONGEST_PAUSE = 500;
@@ -127,7 +128,7 @@ export class Asker {
     const wanted = this.models.nearestSite(models[place], site);
     const question = { text, targets: targetsOf(targets), context, model: models[place] };
     if (shown === place) {
-      const order = card.gender_units ? "gender" : "top";
+      const order = ranksUnits(card, wanted) ? "gender" : "top";
       question.trace = { sites: [wanted], units: `${order}:${rows}` };
     }
     if (mine.length) {

@@ -6,7 +6,7 @@ import { columnsOf, label } from "./columns.js";
 import { editAt, showEdits, wireEdits, withEdit } from "./edits.js";
 import { byId, element, percent } from "./element.js";
 import { GateMap } from "./map.js";
-import { isGate, siteParts } from "./models.js";
+import { isGate, ranksUnits, siteParts } from "./models.js";
 import { drawStructure } from "./structure.js";
 
 export class Figure {
@@ -59,7 +59,7 @@ export class Figure {
     byId("evidence-error").textContent = answer.evidenceError;
     byId("belief-error").textContent = answer.beliefError;
     byId("scale").textContent = isGate(answer.site) ? "0 shut, 1 open" : `violet above 0, green below; full colour at ±${scale.toFixed(1)}`;
-    byId("order").textContent = answer.card.gender_units ? "the units most selective for gender first" : "the units that move most first";
+    byId("order").textContent = ranksUnits(answer.card, answer.site) ? "the units most selective for gender first" : "the units that move most first";
     for (const [id, word] of [["first-word", 0], ["second-word", 1]]) byId(id).textContent = answer.pair[word];
     this.#draw();
   }

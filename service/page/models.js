@@ -84,6 +84,9 @@ export function siteParts(site) {
   return { layer, direction, activation };
 }
 
+/** Whether a model's card ranks the units of the site's stack by gender. */
+export const ranksUnits = (card, site) => site.split(".", 2).join(".") in (card.gender_units ?? {});
+
 export const isGate = (site) => site.endsWith("_gate");
 
 /** A network in words: "LSTM, 2 layers of 256 units, reading both ways". */

@@ -143,7 +143,8 @@ def test_letters_of_the_equations_and_boxes_of_the_structure_choose_the_site(ope
     page.wait_for_timeout(100)
     assert api.asked_of("/v1/cloze")[-1].get("trace") or api.asked_of("/v1/cloze")[-2].get("trace")
     traced = [body["trace"] for body in api.asked_of("/v1/cloze") if body.get("trace") and not body.get("evidence")]
-    assert traced[-1] == {"sites": ["layer0.backward.cell_state"], "units": "gender:12"}
+    assert traced[0]["units"] == "gender:12"  # the card ranks the units of layer1.forward alone
+    assert traced[-1] == {"sites": ["layer0.backward.cell_state"], "units": "top:12"}
 
 
 def test_the_other_model_can_be_looked_into(open_page: Opens, api: FakeApi) -> None:
