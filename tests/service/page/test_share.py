@@ -18,7 +18,8 @@ CONTROLS = """() => Object.fromEntries([...document.querySelectorAll("main input
 
 
 def shown(page: Page) -> tuple[object, str, str, str]:
-    """All that a reader sees of the state: the controls, answers, clamps and the map."""
+    """All that a reader sees of the state, once evidence is there: the controls, answers, clamps and the map."""
+    expect(page.locator("#map small").first).to_be_visible()
     texts = [page.locator(part).inner_text() for part in ("#panels", "#edit-list", "#map")]
     return page.evaluate(CONTROLS), texts[0], texts[1], texts[2]
 
