@@ -39,6 +39,7 @@ COMMANDS = {
     "compare": Command("training.compare:main", "lay bundles side by side on the same questions"),
     "calibrate": Command("training.calibrate:main", "fit a bundle's temperatures to other texts"),
     "units": Command("training.units.cli:main", "which units carry gender, and what their gates do"),
+    "experiment": Command("training.experiments.runner:main", "measure one of the tutorial's claims"),
     "bench fill": Command("model.bench:fill", "a cloze in process beside the bare calls it stands on"),
     "bench trace": Command("model.bench:trace", "a traced cloze beside an untraced one"),
     "bench evidence": Command("training.bench_evidence:main", "evidence beside words left out and beside gradients"),
@@ -48,7 +49,6 @@ COMMANDS = {
 
 PLANNED = {
     "bench serve": "requests a second and milliseconds over HTTP",
-    "experiment": "the tutorial's claims, measured",
 }
 
 

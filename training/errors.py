@@ -10,7 +10,8 @@ TrainingError (an AnaphoraError)    anything below: one clear line for a person
 ├── CheckpointError                 a checkpoint that is missing, damaged or of another run
 ├── DivergedError                   the loss is no longer a number
 ├── WorkerLostError                 one of several processes that train together has ended
-└── EvaluationError                 a suite or its data that cannot be scored
+├── EvaluationError                 a suite or its data that cannot be scored
+└── ExperimentError                 an experiment that cannot be made with these options or texts
 """
 
 from __future__ import annotations
@@ -60,3 +61,7 @@ class WorkerLostError(TrainingError):
 
 class EvaluationError(TrainingError):
     """A suite does not exist, its data cannot be read, or the bundle cannot answer it."""
+
+
+class ExperimentError(TrainingError):
+    """An experiment's options contradict each other, or its texts or kept results cannot be used."""

@@ -118,6 +118,51 @@ def picture(name: str, title: str, panels: Sequence[Panel]) -> Picture | None:
     return Picture(title, "; ".join(panel.told() for panel in drawn) + ".", "\n".join(svgs))
 
 
+def standalone(drawn: Picture) -> str:
+    """The picture as an SVG file by itself, its panels side by side, for documents that show it as an image."""
+    panels = re.findall(r'<svg role="img".*?</svg>', drawn.svg, flags=re.DOTALL)
+    boxes = [[float(side) for side in re.findall(r'viewBox="([^"]*)"', panel)[0].split()] for panel in panels]
+    width, height = sum(box[2] for box in boxes), max(box[3] for box in boxes)
+    placed, x = [], 0.0
+    for panel, box in zip(panels, boxes, strict=True):
+        at = f'<svg x="{x:g}" y="0" width="{box[2]:g}" height="{box[3]:g}"'
+        placed.append(re.sub(r'<svg role="img" aria-labelledby="[^"]*"', at, panel, count=1))
+        x += box[2]
+    content, style = _small("".join(placed))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
+        f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}">'
+        f"<title>{html.escape(drawn.title)}</title><desc>{html.escape(drawn.description)}</desc>"
+        f"<style>{STANDALONE_STYLE}{style}</style>\n{content}\n</svg>\n"
+    )
+
+
+STANDALONE_STYLE = "svg{color:#1d2329}@media(prefers-color-scheme:dark){svg{color:#e6edf3}}"
+"""A file has no page to take its ink from."""
+
+
+def _small(svg: str) -> tuple[str, str]:
+    """The same drawing in a third of the bytes, and the style it needs: no idle ids and groups, fonts by their family
+    alone, hundredths of a point, each style written once."""
+    referred = set(re.findall(r'(?:url\(#|href="#)([^)"]*)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referred else "", svg)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", svg)
+    svg = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), svg)
+    svg = re.sub(r"\s+", " ", re.sub(r">\s+<", "><", svg))
+    styles = {style: f"s{number}" for number, style in enumerate(dict.fromkeys(re.findall(r' style="([^"]*)"', svg)))}
+    svg = re.sub(r' style="([^"]*)"', lambda found: f' class="{styles[found[1]]}"', svg)
+    kept: list[bool] = []
+
+    def group(found: re.Match[str]) -> str:
+        if found[0] != "</g>":
+            kept.append(found[0] != "<g>")
+            return found[0] if kept[-1] else ""
+        return found[0] if kept.pop() else ""
+
+    svg = re.sub(r"<g(?: [^>]*)?>|</g>", group, svg)
+    return svg, "".join(f".{name}{{{style}}}" for style, name in styles.items())
+
+
 def _svg(name: str, panel: Panel) -> str:
     has_legend = len(panel.lines) > 1 or panel.constant is not None or panel.diagonal is not None
     return drawing(name, panel.title, panel.told() + ".", lambda axes: _draw(axes, panel), legend=has_legend)
