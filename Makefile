@@ -14,7 +14,7 @@ bin := $(VENV)/bin
 threads := OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve env train-env test slow page check format bench container clean
+.PHONY: help serve env train-env test slow page check format bench pictures container clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +46,10 @@ format: train-env ## put the code into its format and sort its imports
 
 bench: train-env ## measure speed on this machine
 	for what in fill trace prepare train; do $(bin)/anaphora bench $$what || exit; done
+
+pictures: train-env ## measure the tutorial's claims again and draw docs/pictures (a quarter of an hour)
+	for what in memory switch gradients parameters identity; do \
+		$(threads) $(bin)/anaphora experiment $$what --picture docs/pictures/$$what.svg || exit; done
 
 container: ## build the service's image with docker or podman
 	$(CONTAINER) build --tag $(IMAGE) .

@@ -21,7 +21,6 @@ from training.experiments.learner import (
     right_minus_wrong,
     tuned,
 )
-from training.experiments.memory import RECIPE, TRAINED_WORDS, training_questions
 from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, verdict
 from training.experiments.seed_statistics import SeedMean, difference, over_seeds
 from training.experiments.sizes import matched
@@ -40,6 +39,8 @@ METHOD = (
     "weights, and after training with this project's."
 )
 TAKES = frozenset({"steps"})
+RECIPE = Recipe()
+TRAINED_WORDS = (0, 50)
 CELLS = ("rnn", "gru", "lstm")
 STATES = {"rnn": ("h",), "gru": ("h",), "lstm": ("h", "c")}
 FARTHEST = 50
@@ -66,7 +67,7 @@ def run(settings: Settings) -> Outcome:
     norms: Norms = {stage: {} for stage in STAGES}
     rates: dict[str, float] = {}
     for cell, config in configs.items():
-        rates[cell] = tuned(config, training_questions(0, n_training), held_out, recipe).rate
+        rates[cell] = tuned(config, _training(0, n_training), held_out, recipe).rate
         for stage in STAGES:
             rows = []
             for seed in settings.seeds:
@@ -96,8 +97,12 @@ def run(settings: Settings) -> Outcome:
 
 def _network(stage: str, config: NetworkConfig, recipe: Recipe, rate: float, seed: int, n_training: int) -> Network:
     if stage == "trained":
-        return learn(config, training_questions(seed, n_training), recipe, rate, seed)
+        return learn(config, _training(seed, n_training), recipe, rate, seed)
     return new_network(config, TORCH if stage == "torch" else PROJECT, seed)
+
+
+def _training(seed: int, n: int) -> Questions:
+    return memory_questions(f"memory/training/{seed}", n, TRAINED_WORDS)
 
 
 def relative_powers(network: Network, questions: Questions) -> NDArray[np.float64]:

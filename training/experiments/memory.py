@@ -20,9 +20,10 @@ from training.progress import say
 CLAIM = "Memory is what a recurrent cell adds to a perceptron; gates make it last longer than a plain RNN's."
 METHOD = (
     "Each story names one person, old or young, man or woman, and goes on with so many words that tell nothing; then "
-    "he or she is asked. The networks were trained on stories with 0 to 50 such words, so the right part of the scale "
-    "is beyond anything they were trained on. The two pictures differ in the initial weights alone: those of this "
-    "project (the recurrent weights orthogonal, an LSTM's forget gates open) and torch's own (all uniform)."
+    "he or she is asked. The networks were trained on stories with 0 to 50 such words, few as often as many, so the "
+    "right part of the scale is beyond anything they were trained on. The two pictures differ in the initial weights "
+    "alone: those of this project (the recurrent weights orthogonal, an LSTM's forget gates open) and torch's own "
+    "(all uniform)."
 )
 TAKES = frozenset({"steps"})
 RECIPE = Recipe()
@@ -38,7 +39,7 @@ def run(settings: Settings) -> Outcome:
     n_training, n_held_out, n_asked = (200, 50, 40) if settings.quick else (N_TRAINING, N_HELD_OUT, N_ASKED)
     distances = (0, 5, 20) if settings.quick else DISTANCES
     configs = matched(reference_config(), CELLS)
-    held_out = memory_questions("memory/tuning/held out", n_held_out, TRAINED_WORDS)
+    held_out = memory_questions("memory/tuning/held out", n_held_out, TRAINED_WORDS, mostly_few=True)
     tuning = training_questions(0, n_training)
     asked = {d: memory_questions(f"memory/asked/{d}", n_asked, d) for d in distances}
     results: dict[str, Any] = {"n_asked": n_asked, "weights": {c: n_weights(config) for c, config in configs.items()}}
@@ -67,7 +68,7 @@ def run(settings: Settings) -> Outcome:
 
 def training_questions(seed: int, n: int) -> Questions:
     """The stories that a network of this seed is trained on."""
-    return memory_questions(f"memory/training/{seed}", n, TRAINED_WORDS)
+    return memory_questions(f"memory/training/{seed}", n, TRAINED_WORDS, mostly_few=True)
 
 
 def _accuracies(

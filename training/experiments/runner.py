@@ -26,6 +26,7 @@ EXPERIMENTS = {
     "switch": "a subject that changes: who keeps up, and what the gates do at the change",
     "gradients": "how much of the gradient arrives k words back",
     "parameters": "how many weights each cell has, and how fast it learns text",
+    "same": "LSTM against GRU on the novels' cloze (needs --data and --valid)",
     "identity": "a GRU with r = 1 and all new (z = 0) is a plain RNN",
 }
 OPTIONAL = ("steps", "data", "valid", "keep")

@@ -7,6 +7,7 @@ Letters: B stories, T words of the longest.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,10 +80,19 @@ def vocabulary() -> dict[str, int]:
     return {word: number for number, word in enumerate(words, start=1)}
 
 
-def memory_questions(seed: str, n: int, filler_words: int | tuple[int, int]) -> Questions:
-    """`n` stories of one subject and exactly so many filler words, or as many as are drawn between two bounds."""
+def memory_questions(seed: str, n: int, filler_words: int | tuple[int, int], *, mostly_few: bool = False) -> Questions:
+    """`n` stories of one subject and exactly so many filler words, or as many as are drawn between two bounds.
+
+    `mostly_few`: drawn so that the logarithm of 1 + words is uniform; else each number is as likely.
+    """
     least, most = (filler_words, filler_words) if isinstance(filler_words, int) else filler_words
-    return _drawn(seed, n, lambda random: ("memory", random.randint(least, most)))
+
+    def kind(random: Random) -> tuple[str, int]:
+        if mostly_few:
+            return "memory", int(math.exp(random.uniform(math.log(least + 1), math.log(most + 2)))) - 1
+        return "memory", random.randint(least, most)
+
+    return _drawn(seed, n, kind)
 
 
 def switch_questions(seed: str, n: int, switches: Sequence[int], *, alone: bool = False) -> Questions:

@@ -39,6 +39,18 @@ def test_a_memory_story_is_one_person_and_exactly_so_many_other_words(n_fillers:
     assert 5 < questions.answers.sum() < 25
 
 
+def test_mostly_few_words_are_drawn_evenly_by_their_logarithm() -> None:
+    lengths = memory_questions("x", 1000, (0, 7), mostly_few=True).ids
+    fillers = (lengths != PAD).sum(axis=1)  # an article, perhaps an adjective, a noun, and 0 to 7 words
+    few = memory_questions("x", 1000, (0, 7)).ids
+    assert fillers.mean() < (few != PAD).sum(axis=1).mean() - 0.8
+    # 1 + words from 1 to 8 in three doublings, and 9 as the open end: words 0 have log(2) / log(9) of all
+    alone = memory_questions("y", 1000, (0, 7), mostly_few=True)
+    nouns = {vocabulary()[word] for word in MASCULINE | FEMININE}
+    ends = [int(alone.ids[row, alone.lengths[row] - 1]) in nouns for row in range(1000)]
+    assert np.mean(ends) == pytest.approx(np.log(2) / np.log(9), abs=0.05)  # three standard errors
+
+
 @pytest.mark.parametrize("n_switches", [0, 2, 5])
 def test_the_last_sentences_first_person_is_asked_and_another_of_the_other_gender_is_nearer(n_switches: int) -> None:
     questions = switch_questions("x", 30, (n_switches,))
