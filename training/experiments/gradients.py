@@ -44,7 +44,7 @@ TRAINED_WORDS = (0, 50)
 CELLS = ("rnn", "gru", "lstm")
 STATES = {"rnn": ("h",), "gru": ("h",), "lstm": ("h", "c")}
 FARTHEST = 50
-N_ASKED = 100
+N_ASKED = 50
 NO_GRADIENT = 1e-300
 """Stands for a norm that float64 cannot hold."""
 STAGES = {

@@ -27,8 +27,8 @@ EMBEDDING_SIZE, HIDDEN_SIZE = 16, 32
 """Of the LSTM; the other cells have as many weights (sizes.py)."""
 
 PROJECT, TORCH = "project", "torch"
-"""Whose initial weights: the project's, with orthogonal recurrence and an LSTM's forget gates open, or torch's own,
-which are uniform within 1 / sqrt(units) whatever they are for."""
+"""Whose initial weights: the project's (model/network.py), which depend on the cell, or torch's own, which are uniform
+within 1 / sqrt(units) whatever they are for."""
 
 
 @dataclass(frozen=True)

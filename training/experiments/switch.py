@@ -31,7 +31,7 @@ TAKES = frozenset({"steps"})
 RECIPE = Recipe(steps=300)
 TRAINED_SWITCHES = (0, 1, 2, 3)
 SWITCHES = (0, 1, 2, 3, 4, 5)
-N_TRAINING, N_HELD_OUT, N_ASKED, N_LOOKED_AT = 3000, 400, 300, 400
+N_TRAINING, N_HELD_OUT, N_ASKED, N_LOOKED_AT = 3000, 400, 200, 300
 N_UNITS = 4
 """Units whose gates are averaged."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import anaphora
 from training.experiments.outcome import QUICK_NOTE
 from training.experiments.runner import EXPERIMENTS
 
+ROOT = Path(__file__).resolve().parents[3]
 WITHOUT_TEXTS = [name for name in EXPERIMENTS if name != "same"]
 
 
@@ -84,3 +86,12 @@ def test_the_help_names_every_experiment(capsys: pytest.CaptureFixture[str]) -> 
     assert anaphora.main(["experiment", "--help"]) == 0
     printed = capsys.readouterr().out
     assert all(f"\n  {name} " in printed for name in EXPERIMENTS)
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "pictures").glob("*.svg")), ids=lambda path: path.stem)
+def test_the_pictures_of_the_docs_are_small_and_need_nothing_else(picture: Path) -> None:
+    assert picture.stem in EXPERIMENTS
+    assert picture.stat().st_size < 40_000
+    text = picture.read_text(encoding="utf-8")
+    ET.fromstring(text)
+    assert not re.findall(r"(?:href|src)=\"(?!#)|url\((?!#)|@import|<script", text)
