@@ -108,7 +108,7 @@ def _training(seed: int, n: int) -> Questions:
 def relative_powers(network: Network, questions: Questions) -> NDArray[np.float64]:
     """(states, K) mean over stories of log10 of |d loss / d state(end - k)| / |d loss / d state(end)|, k = 0, 1, ..."""
     powers = np.log10(np.maximum(gradient_norms(network, questions), NO_GRADIENT))  # (states, B, K)
-    return (powers - powers[:, :, :1]).mean(axis=1)
+    return np.asarray((powers - powers[:, :, :1]).mean(axis=1))
 
 
 def gradient_norms(network: Network, questions: Questions) -> NDArray[np.float64]:
