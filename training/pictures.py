@@ -216,7 +216,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.grid(visible=False, axis="x")
     elif panel.logarithmic:
         axes.set_xscale("log")
-    elif panel.diagonal is None:
+    elif panel.diagonal is None and max(x for drawn in panel.lines for x in drawn.x) >= 1000:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
