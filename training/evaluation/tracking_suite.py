@@ -182,4 +182,4 @@ def _training_note(provenance: Mapping[str, Any]) -> str:
     if story_share == 0:
         return "the bundle was not trained on stories"
     share_of_rows = f"{story_share:.0%} of its rows"
-    return f"the bundle was trained on stories ({share_of_rows}): of another grammar, other sentences, fillers and roles"
+    return f"the bundle was trained on stories ({share_of_rows}): another grammar, other sentences, fillers and roles"
