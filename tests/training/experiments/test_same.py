@@ -36,13 +36,13 @@ def test_an_interrupted_experiment_goes_on_and_gives_what_an_uninterrupted_one_g
     assert anaphora.main([*words, *options("whole", 2)]) == 0
     assert "LSTM minus GRU" in capsys.readouterr().out
 
-    # Stopped within the third training of the LSTM (two for the learning rate, then seed 1), after its first step.
+    # Stopped after the first step of the LSTM's seed 1; before it come a training of 3 steps for each rate.
     steps, original = [], Trainer.step
 
     def step(trainer: Trainer, rate: float | None = None) -> None:
         original(trainer, rate)
         steps.append(trainer.n_steps)
-        trainer.stop_requested = len(steps) == 7
+        trainer.stop_requested = len(steps) == 3 * len(same.RATES) + 1
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "step", step)
@@ -50,7 +50,7 @@ def test_an_interrupted_experiment_goes_on_and_gives_what_an_uninterrupted_one_g
     assert "stopped at step 1 and saved; the same command goes on from there" in capsys.readouterr().err
     under_way = [path for path in (tmp_path / "stopped").glob("*.run") if has_checkpoint(path / CHECKPOINT)]
     assert [path.name.startswith("seed-lstm") for path in under_way] == [True]
-    assert len(list((tmp_path / "stopped").glob("tuning-lstm-*.json"))) == 2
+    assert len(list((tmp_path / "stopped").glob("tuning-lstm-*.json"))) == len(same.RATES)
     assert anaphora.main([*words, *options("stopped", 2)]) == 0
     assert "going on at step 1" in capsys.readouterr().err
     assert (tmp_path / "stopped.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
