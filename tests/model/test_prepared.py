@@ -9,6 +9,7 @@ import pytest
 from model.cloze import ClozeRequest
 from model.errors import RequestError
 from model.language_model import LanguageModel
+from model.interventions import Intervention
 from model.limits import Limits
 from model.tokenizer import KINDS
 from model.trace import TraceRequest
@@ -210,6 +211,14 @@ def test_a_text_that_is_no_string_is_refused() -> None:
             {"trace": TraceRequest(units=(0,))},
             "the trace would hold 216 values (9 tokens x 1 units x 24 sites); the limit is 100",
             "trace",
+        ),
+        (
+            {"max_interventions": 1},
+            "Tom said that ___ was tired.",
+            None,
+            {"interventions": [Intervention("layer0.forward.hidden_state", (0,), (1, 1), scale=0.5)] * 2},
+            "2 interventions in one request; the limit is 1",
+            "interventions",
         ),
     ],
 )
