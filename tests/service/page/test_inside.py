@@ -16,6 +16,12 @@ def cell(page: Page, row: int, column: int) -> Locator:
     return page.locator(f"#map [data-row='{row}'][data-column='{column}']")
 
 
+def settled(page: Page) -> None:
+    """Evidence and belief have come: what the mouse aims at moves no more."""
+    expect(page.locator("#map small").last).to_be_visible()
+    expect(page.locator("#belief circle")).to_have_count(9)
+
+
 def test_words_are_coloured_by_evidence_and_say_which_way_it_points(open_page: Opens, api: FakeApi) -> None:
     page = open_page(api=api)
     mary, packed = cell(page, 0, 1), cell(page, 0, 2)
@@ -76,6 +82,7 @@ def test_a_drag_over_tokens_clamps_them_all(open_page: Opens, api: FakeApi) -> N
     page = open_page(api=api)
     page.select_option("#brush-verb", "scale")
     page.fill("#brush-number", "0.5")
+    settled(page)
     cell(page, 1, 2).hover()
     page.mouse.down()
     cell(page, 3, 5).hover()
@@ -91,6 +98,7 @@ def test_a_drag_over_tokens_clamps_them_all(open_page: Opens, api: FakeApi) -> N
 def test_a_drag_over_the_words_clamps_all_units_shown(open_page: Opens, api: FakeApi) -> None:
     page = open_page(api=api)
     page.select_option("#brush-verb", "freeze")
+    settled(page)
     cell(page, 0, 4).hover()
     page.mouse.down()
     cell(page, 0, 5).hover()
