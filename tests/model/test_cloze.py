@@ -15,7 +15,17 @@ from tests.model.reference import language_model
 def test_the_reply_has_the_fields_of_the_public_interface() -> None:
     text = "Mary packed because ___ was leaving."
     reply = json.loads(json.dumps(language_model().cloze(text).to_dict()))
-    assert list(reply) == ["text", "temperature", "warnings", "blanks", "joint", "joint_kind", "trace", "evidence", "without_interventions"]
+    assert list(reply) == [
+        "text",
+        "temperature",
+        "warnings",
+        "blanks",
+        "joint",
+        "joint_kind",
+        "trace",
+        "evidence",
+        "without_interventions",
+    ]
     (blank,) = reply["blanks"]
     assert (reply["text"], reply["temperature"], blank["start"], blank["end"]) == (text, 1.0, 20, 23)
     assert {reply[name] for name in list(reply)[4:]} == {None}

@@ -8,8 +8,8 @@ import pytest
 
 from model.cloze import ClozeRequest
 from model.errors import RequestError
-from model.language_model import LanguageModel
 from model.interventions import Intervention
+from model.language_model import LanguageModel
 from model.limits import Limits
 from model.tokenizer import KINDS
 from model.trace import TraceRequest
