@@ -16,14 +16,15 @@ def cell(page: Page, row: int, column: int) -> Locator:
     return page.locator(f"#map [data-row='{row}'][data-column='{column}']")
 
 
-def settled(page: Page) -> None:
-    """Evidence and belief have come: what the mouse aims at moves no more."""
+def settled(page: Page) -> Page:
+    """The page, once evidence and belief have come and what the mouse aims at moves no more."""
     expect(page.locator("#map small").last).to_be_visible()
     expect(page.locator("#belief circle")).to_have_count(9)
+    return page
 
 
 def test_words_are_coloured_by_evidence_and_say_which_way_it_points(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     mary, packed = cell(page, 0, 1), cell(page, 0, 2)
     expect(mary.locator("small")).to_have_text(f"she +{-evidence_at(1):.1f}")
     expect(packed.locator("small")).to_have_text(f"he +{evidence_at(2):.1f}")
@@ -35,7 +36,7 @@ def test_words_are_coloured_by_evidence_and_say_which_way_it_points(open_page: O
 
 
 def test_the_belief_line_stands_above_the_words(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     expect(page.locator("#belief circle")).to_have_count(9)  # words and the full stop
     dots = page.locator("#belief circle").evaluate_all(
         "all => all.map((dot) => dot.getBoundingClientRect()).map((box) => [box.x + box.width / 2, box.y])"
@@ -51,7 +52,7 @@ def test_the_belief_line_stands_above_the_words(open_page: Opens, api: FakeApi) 
 
 
 def test_hover_tells_the_value(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     cell(page, 2, 3).hover()
     expect(page.locator("#tip")).to_have_text(f"unit 10 at “her”: {value_at(3, 10):.3f}")
     cell(page, 0, 1).hover()
@@ -61,7 +62,7 @@ def test_hover_tells_the_value(open_page: Opens, api: FakeApi) -> None:
 
 
 def test_a_click_clamps_a_cell_and_another_lets_it_go(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     cell(page, 2, 3).click()
     expect(page.locator("#blanks-0")).to_contain_text("50.0 %, was 90.0 %")
     asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")]
@@ -79,10 +80,9 @@ def test_a_click_clamps_a_cell_and_another_lets_it_go(open_page: Opens, api: Fak
 
 
 def test_a_drag_over_tokens_clamps_them_all(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     page.select_option("#brush-verb", "scale")
     page.fill("#brush-number", "0.5")
-    settled(page)
     cell(page, 1, 2).hover()
     page.mouse.down()
     cell(page, 3, 5).hover()
@@ -96,9 +96,8 @@ def test_a_drag_over_tokens_clamps_them_all(open_page: Opens, api: FakeApi) -> N
 
 
 def test_a_drag_over_the_words_clamps_all_units_shown(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     page.select_option("#brush-verb", "freeze")
-    settled(page)
     cell(page, 0, 4).hover()
     page.mouse.down()
     cell(page, 0, 5).hover()
@@ -112,7 +111,7 @@ def test_a_drag_over_the_words_clamps_all_units_shown(open_page: Opens, api: Fak
 
 
 def test_the_keyboard_alone_types_walks_and_clamps(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     press = page.keyboard.press
     for _ in range(4):  # the tour, then the sentence
         press("Tab")
@@ -142,7 +141,7 @@ def test_the_keyboard_alone_types_walks_and_clamps(open_page: Opens, api: FakeAp
 
 
 def test_letters_of_the_equations_and_boxes_of_the_structure_choose_the_site(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     page.get_by_role("button", name="c: cell state").click()
     expect(page.locator("#reading")).to_contain_text("Cell state: The unit's memory")
     page.locator("#structure .layer").nth(2).click(position={"x": 5, "y": 5})
@@ -156,7 +155,7 @@ def test_letters_of_the_equations_and_boxes_of_the_structure_choose_the_site(ope
 
 
 def test_the_other_model_can_be_looked_into(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     page.locator("label", has=page.locator("#look-1")).click()
     expect(page.get_by_role("button", name="z: update gate")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#reading")).to_contain_text("z near 1 keeps the old state")
@@ -164,7 +163,7 @@ def test_the_other_model_can_be_looked_into(open_page: Opens, api: FakeApi) -> N
 
 
 def test_curves_come_with_their_library_only_when_they_are_opened(open_page: Opens, api: FakeApi) -> None:
-    page = open_page(api=api)
+    page = settled(open_page(api=api))
     loaded = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
     assert loaded
     assert not any("plotly" in name for name in loaded)
