@@ -41,6 +41,11 @@ class Person:
     """Of whom a person called by kinship is a relative."""
     mentioned: bool = field(default=False)
 
+    @property
+    def words(self) -> set[str]:
+        """What nobody else of a story may be called: whole, or by the last word alone (the tall cook, the cook)."""
+        return {words for called in (self.first, self.later) for words in (called, called.rpartition(" ")[2])}
+
     def mention(self, random: Random) -> tuple[str, Person | None]:
         """The words, and whose possessive stands before them; the person counts as mentioned from now on."""
         words, articles = (self.later, ("the",)) if self.mentioned else (self.first, self.articles)
@@ -80,10 +85,10 @@ class Casting:
             first = next(iter(cast.values()), None)
             person = self._person(random, self._gender(relation, first, random), kinds, first)
             for _ in range(20):
-                if not used & {person.first, person.later}:
+                if not used & person.words:
                     break
                 person = self._person(random, person.gender, kinds, first)
-            used |= {person.first, person.later}
+            used |= person.words
             cast[letter] = person
         return cast
 
@@ -95,10 +100,10 @@ class Casting:
             first = next(iter(mirrored.values()), None)
             other = self._counterpart(random, person, first)
             for _ in range(20):
-                if not used & {other.first, other.later}:
+                if not used & other.words:
                     break
                 other = self._counterpart(random, person, first)
-            used |= {other.first, other.later}
+            used |= other.words
             mirrored[letter] = other
         return mirrored
 

@@ -41,6 +41,8 @@ MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
 END = 0xE300
 """Marks where a mention or a pronoun that is not asked ends."""
 SENTENCE_START = re.compile("((?:^|[.!?][\"']? |\n)[\"']?[\ue000-\ue2ff]*[\"']?)([a-z])")
+BEFORE_VOWEL = re.compile(r"\b([Aa])(?= (?:[aeio]|u(?!s[aeiu]|ni|ti))(?!ne\b|nce\b))")
+"""An article before a word that a rule brought, and that begins with the sound of a vowel: an apple, a university."""
 SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
 DEEPEST_EXPANSION = 50
 """Rules within rules; a grammar whose rules call themselves for ever is refused there."""
@@ -180,6 +182,7 @@ class _Telling:
 
     def tell(self, story: dict[str, Any]) -> Story:
         written = self._expand(self.random.choice(_weighted(story["text"])), self.cast)
+        written = BEFORE_VOWEL.sub(r"\1n", written)
         written = re.sub(r" +", " ", written).replace(" \n", "\n").strip(" ")
         written = SENTENCE_START.sub(lambda found: found[1] + found[2].upper(), written)
         if len(self.asked) != 1:
@@ -293,9 +296,20 @@ def _weighted(productions: Any) -> list[str]:
 @lru_cache
 def load_grammar(name: str, part: Part) -> Grammar:
     """A shipped grammar by its name, with the shared lexicon of persons. Raises StoryError."""
-    data, persons = (yaml.safe_load(_file(path)) for path in (f"grammars/{name}.yaml", PERSONS))
-    data["people"] |= persons
-    return Grammar(data, part, f"training/grammars/{name}.yaml")
+    first, *others = [yaml.safe_load(_file(path)) for path in grammar_files(name)]
+    for other in others:
+        for part_of_it in ("stories", "fillers"):
+            first[part_of_it] += other.get(part_of_it, [])
+        for head, productions in other.get("rules", {}).items():
+            first["rules"].setdefault(head, []).extend(productions)
+    first["people"] |= yaml.safe_load(_file(PERSONS))
+    return Grammar(first, part, f"training/grammars/{name}.yaml")
+
+
+def grammar_files(name: str) -> list[str]:
+    """A shipped grammar's file, and those named after it ("training-scenes.yaml"), whose lines are added to its own."""
+    files = sorted(entry.name for entry in (resources.files("training") / "grammars").iterdir())
+    return [f"grammars/{name}.yaml", *(f"grammars/{file}" for file in files if file.startswith(f"{name}-"))]
 
 
 def _file(path: str) -> bytes:
@@ -305,7 +319,7 @@ def _file(path: str) -> bytes:
 TRAINING_GRAMMAR = "training"
 PREDICATES = "did"
 """The rule of a grammar whose lines say what somebody did, for which a corpus's predicates can stand."""
-PHRASE_SHARE = 0.85
+PHRASE_SHARE = 0.45
 """How often a filler or a predicate is one of the corpus, where it offers some."""
 FILLER_WORDS = ((1, 20), (20, 60), (60, 115))
 """Near, far, farthest: least and most words of fillers in one place. A preset's window holds the farthest."""
@@ -317,7 +331,7 @@ SINGLE_SHARE = 0.35
 
 def grammar_sha256(name: str = TRAINING_GRAMMAR) -> str:
     """Of a shipped grammar and the lexicon of persons: what its stories depend on beside the seed."""
-    return hashlib.sha256(_file(f"grammars/{name}.yaml") + _file(PERSONS)).hexdigest()
+    return hashlib.sha256(b"".join(map(_file, [*grammar_files(name), PERSONS]))).hexdigest()
 
 
 def story_documents(
