@@ -67,6 +67,8 @@ class TrainingConfig:
     """Share of places, drawn at random, at which the language model's cross-entropy is taken."""
     contrast_weight: float = 1.0
     """Weight of the choice between a pronoun and its counterpart; 0 switches it off."""
+    contrast_warmup_steps: int = 0
+    """Steps in which that weight rises to its whole, so that words are learnt first: networks of characters need it."""
 
     learning_rate: float = 0.002
     """Peak of the schedule."""
@@ -150,6 +152,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "language_model_weight": (0, 1e6),
     "language_model_share": (0, 1),
     "contrast_weight": (0, 1e6),
+    "contrast_warmup_steps": (0, 1e9),
     "learning_rate": (1e-9, 10),
     "warmup_steps": (0, 1e9),
     "weight_decay": (0, 1),

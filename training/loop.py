@@ -157,8 +157,9 @@ class Trainer:
             states = HiddenStates(self.network, batch, self._forward_state(batch.fresh))
         losses = self.objective.losses(states, asked, with_language_model=self.config.language_model_weight > 0)
         self.optimiser.zero_grad(set_to_none=True)
-        losses = self.part.backward(losses, asked, all_asked)
-        loss = losses.weighted(self.config.language_model_weight, self.config.contrast_weight)
+        contrast_weight = self._contrast_weight
+        losses = self.part.backward(losses, asked, all_asked, contrast_weight)
+        loss = losses.weighted(self.config.language_model_weight, contrast_weight)
         norm = clip_gradients(self.network.parameters(), self.config.gradient_clip)
         if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
             raise DivergedError(
@@ -218,6 +219,12 @@ class Trainer:
         factor = learning_rate_factor(self.n_steps, self.config.warmup_steps, self.progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * factor if rate is None else rate
+
+    @property
+    def _contrast_weight(self) -> float:
+        """What the next step gives the contrast."""
+        risen = min(1.0, (self.n_steps + 1) / max(self.config.contrast_warmup_steps, 1))
+        return self.config.contrast_weight * risen
 
     @property
     def progress(self) -> float:

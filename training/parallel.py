@@ -42,11 +42,14 @@ class Part:
         rows = self.world.own(len(whole.ids))
         return whole.of_rows(rows), asked.of_rows(rows)
 
-    def backward(self, losses: Losses, asked: Asked, all_asked: Asked) -> Losses:
-        """Makes the gradients, of all processes together; returns the losses of the whole batch."""
+    def backward(self, losses: Losses, asked: Asked, all_asked: Asked, contrast_weight: float) -> Losses:
+        """Makes the gradients, of all processes together; returns the losses of the whole batch.
+
+        `contrast_weight`: at this step.
+        """
         alone = self.world.size == 1
         own = losses if alone else losses.scaled(asked.counts, all_asked.counts)
-        loss = own.weighted(self.config.language_model_weight, self.config.contrast_weight)
+        loss = own.weighted(self.config.language_model_weight, contrast_weight)
         if loss.requires_grad:  # a batch may hold nothing to learn from
             loss.backward()  # type: ignore[no-untyped-call]
         if alone:

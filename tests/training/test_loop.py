@@ -371,6 +371,15 @@ def test_a_batch_that_asks_nothing_changes_no_weight(new_trainer: NewTrainer) ->
     assert all((before[name] == weight).all() for name, weight in trainer.network.weights().items())
 
 
+def test_the_weight_of_the_contrast_rises_to_its_whole(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer(contrast_weight=2.0, contrast_warmup_steps=4)
+    for weight in (0.5, 1.0, 1.5, 2.0, 2.0):
+        trainer.step()
+        terms = trainer._recent[-1]
+        contrast = terms["contrast_left"] + terms["contrast_both"]
+        assert terms["loss"] == pytest.approx(terms["left"] + terms["both"] + weight * contrast, rel=1e-5)
+
+
 def test_the_contrast_alone_is_learnt_without_the_language_model(new_trainer: NewTrainer) -> None:
     trainer = new_trainer(TOY * 20, language_model_weight=0.0, **LEARNING)
     trainer.run(_nothing)
