@@ -75,6 +75,18 @@ def test_sigterm_drains_then_finishes_what_is_under_way(models: Path) -> None:
         assert running.end()[0] == 0
 
 
+def test_a_log_that_nobody_reads_does_not_stop_it(models: Path) -> None:
+    with service("--models", str(models / "one"), ANAPHORA_LOG_LEVEL="debug") as running:
+        with httpx.Client(base_url=running.url, timeout=30) as client:
+            for _ in range(600):
+                assert client.get("/health").status_code == 200
+        running.process.send_signal(signal.SIGTERM)
+        status, errors = running.end()
+    assert status == 0
+    assert len(errors) > 65_536  # more than a pipe holds
+    assert errors.count("/health") == 600
+
+
 def is_open(address: tuple[str, int | None]) -> bool:
     """Whether anybody listens there."""
     try:

@@ -50,9 +50,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def url() -> Iterator[str]:
     """The address of `anaphora serve` with the shipped models."""
-    # Nobody reads its log, which would fill the pipe it is written to.
-    quiet = {"ANAPHORA_LOG_LEVEL": "error", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
-    with service(**quiet) as running:
+    with service(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive") as running:
         yield running.url + "/"
 
 
