@@ -52,7 +52,7 @@ def fill(argv: Sequence[str]) -> int:
             print(f"warning: {where}{visible(warning.message)} ({place})", file=sys.stderr)
         print(as_json(result.to_dict()) if arguments.json else told(result), flush=True)
         if arguments.trace:
-            _write_trace(arguments.trace, result, language_model, arguments.context)
+            _write_trace(arguments.trace, result, language_model, request)
     return 0
 
 
@@ -227,10 +227,10 @@ def _check_destination(path: Path) -> None:
         raise AnaphoraError(f"--trace {path} is a folder; name a file.")
 
 
-def _write_trace(path: Path, result: ClozeResult, language_model: LanguageModel, context: str) -> None:
+def _write_trace(path: Path, result: ClozeResult, language_model: LanguageModel, request: ClozeRequest) -> None:
     name, sha256 = language_model.name, language_model.sha256
     if path.suffix.lower() == ".html":
-        content = picture(result, name, sha256, language_model.config, context)
+        content = picture(result, name, sha256, language_model.config, request.context, request.interventions)
     else:
         values = {"model": name, "sha256": sha256} | result.to_dict()
         content = json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -15,7 +16,9 @@ import numpy as np
 
 from model.cloze import ClozeResult
 from model.config import NetworkConfig
+from model.edit_lines import edit_lines
 from model.heat_map import Columns, heat_map, structure_map
+from model.interventions import Intervention
 from model.labels import printable, visible
 from model.sites import Site, parse_site
 from model.trace import SiteTrace, Trace
@@ -60,6 +63,8 @@ h2 { font-size: 1.2rem; margin: 2rem 0 .25rem; }
 h3 { font-size: 1rem; margin: 1.25rem 0 0; }
 p { margin: .25rem 0; max-width: 48rem; }
 .note, footer, caption, summary { color: var(--faint); font-size: .9rem; max-width: none; }
+.edits { border-left: 3px solid var(--low); margin: .5rem 0; padding-left: .75rem; }
+.edits ul { margin: 0; padding-left: 1.25rem; }
 .warning { color: var(--low); font-weight: 600; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -122,8 +127,15 @@ for (const panel of document.querySelectorAll("section.panel")) {
 """
 
 
-def picture(result: ClozeResult, name: str, sha256: str, network: NetworkConfig, context: str = "both") -> str:
-    """The page for a result that has a trace. `name`, `sha256`, `network`: the bundle's; `context`: as was asked.
+def picture(
+    result: ClozeResult,
+    name: str,
+    sha256: str,
+    network: NetworkConfig,
+    context: str = "both",
+    interventions: Sequence[Intervention] = (),
+) -> str:
+    """The page for a result that has a trace. `name`, `sha256`, `network`: the bundle's; the rest: as was asked.
 
     Nothing of the text reaches the page but as text. Raises ValueError when the result has no trace.
     """
@@ -148,6 +160,7 @@ def picture(result: ClozeResult, name: str, sha256: str, network: NetworkConfig,
 <body>
 <header>
 {_sentence(result)}
+{_edits(edit_lines(interventions, texts))}
 {_predictions(result)}
 {_warnings(result)}
 </header>
@@ -178,6 +191,14 @@ def _sentence(result: ClozeResult) -> str:
         parts.append(f"{_shown(result.text[place : blank.start])}<mark>{_shown(word)}</mark>")
         place = blank.end
     return f'<h1 dir="auto">{"".join(parts)}{_shown(result.text[place:])}</h1>'
+
+
+def _edits(lines: list[str]) -> str:
+    """The subtitle of a network that was edited while it read: nothing below is the network as it is."""
+    if not lines:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<div class="edits"><p>Read with the network edited:</p><ul>{items}</ul></div>'
 
 
 def _shown(text: str) -> str:

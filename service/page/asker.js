@@ -33,6 +33,7 @@ class Answer {
   card = null;
   result = null;
   error = "";
+  edits = []; // those that the result was read with
   editError = "";
   site = "";
   evidence = null;
@@ -108,10 +109,10 @@ export class Asker {
     const now = this.answers[place];
     try {
       now.card ??= await this.models.card(name);
-      const { question, site } = this.#question(place, now.card);
+      const { question, site, edits } = this.#question(place, now.card);
       const { reply, editError } = await this.#clozeOf(question, signal);
       if (signal.aborted) return;
-      Object.assign(now, { result: reply.results[0], site, error: "", editError, pair: this.#pairOf(now.card) });
+      Object.assign(now, { result: reply.results[0], site, error: "", edits: editError ? [] : edits, editError, pair: this.#pairOf(now.card) });
     } catch (error) {
       if (signal.aborted) return;
       if (error.isPassing) throw error; // the last answer stays while the service is away
@@ -137,7 +138,7 @@ export class Asker {
         return { site: at, units, tokens: [first, last], [verb]: verb === "freeze" ? true : Number(number) };
       });
     }
-    return { question, site: wanted };
+    return { question, site: wanted, edits: mine };
   }
 
   /** The reply; without the edits, and with the sentence that says why, where they are refused. */

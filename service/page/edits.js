@@ -45,15 +45,19 @@ export function wireEdits(state) {
   show(state.values);
 }
 
+/** An edit in words: site, units, tokens, and what it does. */
+export function toldOf(edit, tokens) {
+  const span = (tokens[edit.first] ?? `token ${edit.first}`) + (edit.last > edit.first ? `” to “${tokens[edit.last] ?? `token ${edit.last}`}` : "");
+  return `${edit.site}, ${unitsOf(edit)}, at “${span}”: ${doing(edit.does)}`;
+}
+
 /** `tokens`: labels of the shown text's columns, by which an edit's place is told. */
 export function showEdits(state, error, tokens) {
   const { edits } = state.values;
   byId("edit-error").textContent = error;
   byId("edits").hidden = !edits.length;
   byId("edit-list").replaceChildren(...edits.map((edit, index) => {
-    const units = unitsOf(edit);
-    const span = (tokens[edit.first] ?? `token ${edit.first}`) + (edit.last > edit.first ? `” to “${tokens[edit.last] ?? `token ${edit.last}`}` : "");
-    const told = `${edit.model}, ${edit.site}, ${units}, at “${span}”: ${doing(edit.does)}`;
+    const told = `${edit.model}, ${toldOf(edit, tokens)}`;
     const remove = element("button", { type: "button", ariaLabel: `Undo: ${told}` }, "undo");
     remove.addEventListener("click", () => {
       state.change({ edits: state.values.edits.filter((_, other) => other !== index) });

@@ -2,11 +2,14 @@
 
 import { linePoints, HEIGHT as BELIEF_HEIGHT } from "./belief.js";
 import { label, leaning } from "./columns.js";
+import { toldOf } from "./edits.js";
 import { drawn, percent } from "./element.js";
 
 const LEFT = 64;
 const ROW = 18;
 const CHARACTER = 8; // a generous average at 13 pixels
+const LINE = 18;
+const EDITS = 5; // how many edits are told; of more, the number
 
 /** An <svg> of {answer, columns, site, traced, pair} in the colours of the page as it is now. */
 export function pictureOf({ answer, columns, site, traced, pair }) {
@@ -17,7 +20,8 @@ export function pictureOf({ answer, columns, site, traced, pair }) {
   const places = placesOf(columns, pair);
   const width = Math.max(places.at(-1).right + 12, 420);
   const scale = Math.max(1, ...traced.values.flat().map(Math.abs));
-  const top = 56;
+  const edits = editLines(answer.edits, columns, Math.floor((width - 24) / CHARACTER));
+  const top = 56 + LINE * edits.length;
   const wordsY = top + (answer.belief ? BELIEF_HEIGHT : 0);
   const mapY = wordsY + 40;
   const height = mapY + ROW * traced.units.length + 12;
@@ -26,7 +30,8 @@ export function pictureOf({ answer, columns, site, traced, pair }) {
   const picture = drawn("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "system-ui, sans-serif" },
     drawn("rect", { width, height, fill: colour("paper") }),
     text(12, 22, answer.result.text, { "font-size": 15, "font-weight": 600 }),
-    text(12, 42, `${answer.model}: ${best}. ${site}`, { fill: faint }));
+    text(12, 42, `${answer.model}: ${best}. ${site}`, { fill: faint }),
+    ...edits.map((told, index) => text(12, 42 + LINE * (index + 1), told)));
   if (answer.belief) {
     const points = linePoints(columns, places, "belief").map(([x, y]) => [x, y + top]);
     picture.append(drawn("path", { d: `M${LEFT} ${top + BELIEF_HEIGHT / 2}H${width - 12}`, stroke: line, "stroke-dasharray": "3 3" }),
@@ -48,6 +53,14 @@ export function pictureOf({ answer, columns, site, traced, pair }) {
   });
   traced.units.forEach((unit, row) => picture.append(text(LEFT - 8, mapY + ROW * row + 13, String(unit), { "text-anchor": "end", fill: faint })));
   return picture;
+}
+
+/** The edits that were in force, a line each, none longer than `most` characters. */
+function editLines(edits, columns, most) {
+  const names = columns.map((column) => label(column.text));
+  const lines = edits.slice(0, EDITS).map((edit) => `edited: ${toldOf(edit, names)}`);
+  if (edits.length > EDITS) lines.push(`and ${edits.length - EDITS} more edits`);
+  return lines.map((line) => (line.length > most ? `${line.slice(0, most - 1)}…` : line));
 }
 
 function placesOf(columns, pair) {

@@ -129,6 +129,12 @@ def test_a_trace_is_written_as_a_picture(fill, tmp_path) -> None:
     assert page.count('<section class="panel">') == 24
 
 
+def test_the_picture_of_an_edited_network_says_so(fill, tmp_path) -> None:
+    path = tmp_path / "gates.html"
+    assert fill(TEXT, "--trace", str(path), "--intervene", "layer0.forward.hidden_state:all:1:scale=0.5")[0] == 0
+    assert "<li>layer0.forward.hidden_state, all units, at " in path.read_text(encoding="utf-8")
+
+
 def test_a_trace_as_json_is_the_result_with_the_model_and_its_hash(fill, folder, tmp_path) -> None:
     path = tmp_path / "gates.JSON"
     status, out, _ = fill(

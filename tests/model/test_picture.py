@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from model import load
 from model.cells import CELL_TYPES
 from model.cloze import ClozeResult
+from model.interventions import Intervention, parse_intervention
 from model.language_model import LanguageModel
 from model.picture import ACTIVATIONS, WARNINGS_SHOWN, picture
 from model.sites import all_sites
@@ -66,8 +68,14 @@ class Page(HTMLParser):
             self._data[tag][-1].append(data)
 
 
-def drawn(result: ClozeResult, language_model: LanguageModel, context: str = "both") -> str:
-    return picture(result, language_model.name, language_model.sha256, language_model.config, context)
+def drawn(
+    result: ClozeResult,
+    language_model: LanguageModel,
+    context: str = "both",
+    interventions: Sequence[Intervention] = (),
+) -> str:
+    name, sha256 = language_model.name, language_model.sha256
+    return picture(result, name, sha256, language_model.config, context, interventions)
 
 
 def table_of(page: str, site: str) -> list[list[str]]:
@@ -141,6 +149,28 @@ def test_several_blanks_show_the_most_probable_filling_of_all_together(lstm: Lan
     assert page.texts["caption"] == ["blank 1", "blank 2", "all blanks together (pseudo-likelihood)"]
     labels = [attributes for tag, attributes in page.elements if tag == "text" and attributes["class"] == "token blank"]
     assert len({label["x"] for label in labels}) == 2
+
+
+def test_edits_are_told_below_the_sentence_and_none_where_there_are_none(lstm: LanguageModel) -> None:
+    edit = parse_intervention("layer0.forward.forget_gate:0-2:1-4:set=0.25")
+    result = lstm.cloze(TEXT, trace=LITTLE, interventions=[edit])
+    page = Page(drawn(result, lstm, interventions=[edit]))
+    assert "Read with the network edited:" in page.texts["p"]
+    assert result.trace is not None
+    first, last = (f"“\u2068{result.trace.tokens[token].text.strip()}\u2069”" for token in (1, 4))
+    assert page.texts["li"] == [
+        f"layer0.forward.forget_gate, units 0 to 2, at {first} to {last} (tokens 1 to 4): set to 0.25"
+    ]
+    assert "li" not in Page(drawn(lstm.cloze(TEXT, trace=LITTLE), lstm)).texts
+
+
+def test_nothing_in_an_edits_tokens_becomes_an_element(lstm: LanguageModel) -> None:
+    n_tokens = len(lstm.cloze(HOSTILE, trace=LITTLE).trace.tokens)  # type: ignore[union-attr]
+    edits = [Intervention("layer0.forward.hidden_state", "all", (at, at), scale=0.5) for at in range(n_tokens)]
+    for some in (edits[at : at + 5] for at in range(0, n_tokens, 5)):
+        page = drawn(lstm.cloze(HOSTILE, trace=LITTLE, interventions=some), lstm, interventions=some)
+        assert not {"img", "script"} & {tag for tag, _ in Page(page.partition("<main")[0]).elements}
+        assert not set(page) & set("\u202e\udcff\x07")
 
 
 def test_nothing_in_a_text_becomes_an_element_or_an_attribute(lstm: LanguageModel) -> None:

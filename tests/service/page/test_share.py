@@ -72,6 +72,27 @@ def saved(page: Page, kind: str, folder: Path) -> Path:
     return path
 
 
+def test_a_saved_picture_tells_the_edits_that_were_in_force(open_page: Opens, api: FakeApi, tmp_path: Path) -> None:
+    page = open_page(api=api)
+    cell(page, 2, 3).click()
+    expect(page.locator("#blanks-0")).to_contain_text("was")
+    cell(page, 3, 4).click()
+    expect(page.locator("#edit-list li")).to_have_count(2)
+    expect(cell(page, 3, 4)).to_have_text("0.00, clamped")
+    picture = ET.parse(saved(page, "svg", tmp_path)).getroot()
+    texts = list(picture.iter("{http://www.w3.org/2000/svg}text"))
+    told = [text for text in texts if (text.text or "").startswith("edited: ")]
+    assert [text.text for text in told] == [
+        "edited: layer1.forward.forget_gate, unit 10, at “her”: set to 0",
+        "edited: layer1.forward.forget_gate, unit 20, at “bag”: set to 0",
+    ]
+    heights = [float(text.get("y", "0")) for text in texts]
+    assert heights.count(float(told[0].get("y", "0"))) == heights.count(float(told[1].get("y", "0"))) == 1
+    page.click("#clear")
+    expect(page.locator("#blanks-0")).not_to_contain_text("was")
+    assert "edited" not in saved(page, "svg", tmp_path).read_text()
+
+
 def test_pictures_and_numbers_can_be_saved(open_page: Opens, api: FakeApi, tmp_path: Path) -> None:
     page = open_page(api=api)
     expect(page.locator("#belief circle")).to_have_count(9)
