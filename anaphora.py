@@ -128,7 +128,7 @@ def _run(arguments: list[str]) -> int:
         print(f"anaphora: there is no subcommand {name!r}; {_hint(name)} (anaphora --help)", file=sys.stderr)
         return WRONG_USAGE
     try:
-        return _function(COMMANDS[name])(rest) or OK
+        return _called(COMMANDS[name], rest) or OK
     except SystemExit as stop:  # argparse: 0 after --help, 2 after wrong usage
         if isinstance(stop.code, str):
             print(f"anaphora: {stop.code}", file=sys.stderr)
@@ -146,6 +146,16 @@ def _hint(name: str) -> str:
     longer = [known for known in COMMANDS if known.startswith(f"{name} ")]
     near = longer or difflib.get_close_matches(name, COMMANDS, n=1)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(COMMANDS)}"
+
+
+def _called(command: Command, arguments: list[str]) -> int | None:
+    function = _function(command)
+    if not command.function.startswith("model."):  # the service has the same limit; torch's threads are training's own
+        return function(arguments)
+    from threadpoolctl import threadpool_limits  # here, so that --help needs no package
+
+    with threadpool_limits(1, user_api="blas"):  # the products have a row or few: threads would spin, not help
+        return function(arguments)
 
 
 def _function(command: Command) -> Callable[[list[str]], int | None]:

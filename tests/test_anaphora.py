@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np  # noqa: F401 - its BLAS is looked at
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import anaphora
 from model.errors import BundleFormatError
@@ -91,6 +93,24 @@ def test_an_interrupted_command_ends_with_130_and_no_words(probe, capsys) -> Non
 def test_leaving_through_system_exit_keeps_its_meaning(probe, code, status) -> None:
     probe.function = _raises(SystemExit(code))
     assert anaphora.main(["probe"]) == status
+
+
+@pytest.mark.parametrize(("package", "n_threads"), [("model", 1), ("training", 2)])
+def test_small_products_are_computed_on_one_thread_where_nothing_is_trained(
+    monkeypatch: pytest.MonkeyPatch, package: str, n_threads: int
+) -> None:
+    seen: list[int] = []
+
+    def function(argv: list[str]) -> None:
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    monkeypatch.setattr(anaphora, "_function", lambda command: function)
+    monkeypatch.setitem(anaphora.COMMANDS, "probe", anaphora.Command(f"{package}.probe:main", "probes"))
+    with threadpool_limits(2, user_api="blas"):
+        assert anaphora.main(["probe"]) == 0
+        assert set(seen) <= {n_threads}
+        assert seen
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {2}
 
 
 def test_no_subcommand_is_wrong_usage(capsys) -> None:
