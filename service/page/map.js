@@ -14,23 +14,25 @@ export class GateMap {
   #anchor = null; // where a selection began: {row, column}; row 0 is the words
   #focus = { row: 1, column: 1 };
   #isDragging = false;
+  #told = null; // the cell whose value is being told: {row, column}
 
   /** `choose({rows, first, last})` is called with unit indices and tokens that were clicked, dragged over or entered. */
   constructor(table, { choose, point }) {
     Object.assign(this, { table, choose, point });
     table.addEventListener("pointerdown", (event) => this.#press(event));
     table.addEventListener("pointerover", (event) => this.#over(event));
-    table.addEventListener("pointerleave", () => this.point(null));
+    table.addEventListener("pointerleave", () => this.#tell(null));
     addEventListener("pointerup", (event) => this.#release(event));
     addEventListener("pointercancel", () => this.#drop());
     table.addEventListener("keydown", (event) => this.#key(event));
     table.addEventListener("focusin", (event) => this.#focusIn(event.target.closest("[data-row]")));
-    table.addEventListener("focusout", () => this.point(null));
+    table.addEventListener("focusout", () => this.#tell(null));
   }
 
   /**
    * `site`: {units, values} of the trace, or null. `scale`: the value whose colour is full.
-   * `clamped(unit, column)`: the edit that holds a value, or null. Focus stays in its row and column.
+   * `clamped(unit, column)`: the edit that holds a value, or null. Focus stays in its row and column, and so
+   * does what is being told: a pointer that rests gets no new event, and a focused cell that is removed loses its focus.
    */
   show(columns, site, pair, scale, clamped) {
     this.#columns = columns;
@@ -38,6 +40,7 @@ export class GateMap {
     this.#site = site;
     this.#clamped = clamped;
     this.pair = pair;
+    const told = this.#told;
     const hadFocus = this.table.contains(document.activeElement);
     const head = element("tr", { role: "row" }, element("th", { scope: "col", className: "corner" }, "unit"));
     columns.forEach((column, index) => head.append(this.#word(column, index)));
@@ -47,7 +50,15 @@ export class GateMap {
     this.#focus.column = Math.min(this.#focus.column, columns.length - 1);
     const cell = this.#cell(this.#focus);
     if (cell) cell.tabIndex = 0;
-    if (hadFocus) cell?.focus();
+    if (hadFocus) cell?.focus({ preventScroll: true });
+    this.#tell(told);
+  }
+
+  /** Tell the value of a cell; of none where there is no such cell. */
+  #tell(at) {
+    const cell = at && this.#cell(at);
+    this.#told = cell ? at : null;
+    this.point(this.#told, cell);
   }
 
   #word(column, index) {
@@ -125,7 +136,7 @@ export class GateMap {
   #over(event) {
     const at = this.#at(event.target);
     if (!at) return;
-    this.point(at, this.#cell(at));
+    this.#tell(at);
     if (this.#isDragging && event.pointerType === "mouse") this.#mark(at);
   }
 
@@ -189,7 +200,7 @@ export class GateMap {
       this.#drop();
     } else if (event.key === "Escape") {
       this.#drop();
-      this.point(null);
+      this.#tell(null);
     }
   }
 
@@ -204,6 +215,6 @@ export class GateMap {
 
   #focusIn(cell) {
     const at = this.#at(cell);
-    if (at) this.point(at, cell);
+    if (at) this.#tell(at);
   }
 }

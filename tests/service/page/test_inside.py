@@ -61,6 +61,37 @@ def test_hover_tells_the_value(open_page: Opens, api: FakeApi) -> None:
     expect(page.locator("#tip")).to_be_hidden()
 
 
+@pytest.mark.parametrize("has_focus", [False, True])
+def test_the_value_stays_told_when_the_map_is_drawn_anew_under_the_pointer(
+    open_page: Opens, api: FakeApi, has_focus: bool
+) -> None:
+    page = settled(open_page(api=api))
+    tip = page.locator("#tip")
+    if has_focus:  # elsewhere: it comes back when the cell is drawn anew, and must not tell its own
+        cell(page, 1, 1).focus()
+    cell(page, 2, 3).hover()
+    value = f"unit 10 at “her”: {value_at(3, 10):.3f}"
+    expect(tip).to_have_text(value)
+    page.evaluate(  # what is told from here on, without a movement of the mouse
+        "() => { document.querySelector('#map tbody').dataset.old = ''; window.told = [];"
+        "new MutationObserver(() => told.push(tip.hidden ? 'nothing' : tip.textContent))"
+        ".observe(tip, { attributes: true, childList: true }); }"
+    )
+    page.evaluate("location.hash = '#rows=6'")  # the units are the same four
+    expect(page.locator("#map tbody[data-old]")).to_have_count(0)
+    expect(tip).to_be_visible()
+    assert set(page.evaluate("told")) <= {value}
+
+
+def test_a_value_that_the_map_has_no_more_is_told_no_more(open_page: Opens, api: FakeApi) -> None:
+    page = settled(open_page(api=api))
+    cell(page, 1, 9).hover()
+    expect(page.locator("#tip")).to_contain_text("unit 0 at “.”")
+    page.evaluate("location.hash = '#text=Mary+said+___.'")
+    expect(page.locator("#map thead [data-column]")).to_have_count(6)
+    expect(page.locator("#tip")).to_be_hidden()
+
+
 def test_a_click_clamps_a_cell_and_another_lets_it_go(open_page: Opens, api: FakeApi) -> None:
     page = settled(open_page(api=api))
     cell(page, 2, 3).click()
