@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +15,26 @@ from model.bundle import Bundle
 from model.network import Network
 from model.tokenizer import Tokenizer
 from training.batches import Batches
-from training.checkpoint import (
-    Checkpoint,
-    has_checkpoint,
-    load_checkpoint,
-    load_optimiser,
-    optimiser_tensors,
-    save_checkpoint,
-)
+from training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.contrasts import ContrastTable
 from training.distributed import World
-from training.errors import CheckpointError, DivergedError
+from training.errors import DivergedError
 from training.objective import HiddenStates, Objective
 from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser
+from training.origin import origin_of
 from training.parallel import Part
 from training.places import PlaceFinder
 from training.precision import Precision
 from training.pronouns import Pairs
 from training.shards import TokenShards
+from training.standing import check_same_run, checkpoint_of, go_on_from, not_finite
 from training.validation import Validation, ValidationResult
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG_EVERY_STEPS = 20
 VALIDATION_ROWS = 64
 VALIDATION_BATCHES = 16
-MAX_NAMED_STREAMS = 3
 
 LOGGED = {
     "loss": "train_loss",
@@ -162,9 +154,10 @@ class Trainer:
         loss = losses.weighted(self.config.language_model_weight, contrast_weight)
         norm = clip_gradients(self.network.parameters(), self.config.gradient_clip)
         if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
+            origin = origin_of(self.batches, self.world.own(self.config.rows).tolist(), states)
             raise DivergedError(
                 f"loss {float(loss.detach())}, gradient norm {norm} at step {self.n_steps} "
-                f"(batch {self.batches.n_batches - 1}: {self._origin(states)}): the weights were not changed. "
+                f"(batch {self.batches.n_batches - 1}: {origin}): the weights were not changed. "
                 f"{self._way_on()}"
             )
         self.optimiser.step()
@@ -176,22 +169,6 @@ class Trainer:
         self.n_tokens += whole.n_tokens
         terms = {name: float(term.detach()) for name, term in vars(losses).items() if term is not None}
         self._recent.append(terms | {"loss": float(loss.detach()), "gradient_norm": norm})
-
-    def _origin(self, states: HiddenStates) -> str:
-        """Which texts the latest batch was read from: those of its rows that are no longer finite, else all."""
-        windows, own = self.batches.windows, self.world.own(self.config.rows).tolist()
-        finite = torch.stack([part.isfinite().all(dim=1) for layer in states.final_state for part in layer]).all(dim=0)
-        rows = [row for row, is_finite in zip(own, finite.tolist(), strict=True) if not is_finite] or own
-        streams = [row for row in rows if row < len(windows)]
-        told = [
-            f"stream {row} at token {windows[row]} of {self.batches.tokens.document_name(windows[row])}"
-            for row in streams[:MAX_NAMED_STREAMS]
-        ]
-        if len(streams) > len(told):
-            told.append(f"{len(streams) - len(told)} more streams")
-        if len(rows) > len(streams):
-            told.append(f"{len(rows) - len(streams)} fragments and stories drawn at random")
-        return ", ".join(told)
 
     def _way_on(self) -> str:
         """What to do when the loss is no longer a number."""
@@ -303,59 +280,18 @@ class Trainer:
         carried = [tuple(self.world.gathered(part, n_streams) for part in layer) for layer in self.carried]
         if not self.world.leads:
             return
-        tensors: dict[str, torch.Tensor] = {}
-        tensors |= {f"network.{name}": value for name, value in self.network.named_weights().items()}
-        tensors |= {f"optimiser.{name}": value for name, value in optimiser_tensors(self.optimiser).items()}
-        for layer, parts in enumerate(carried):
-            tensors |= {f"carried.{layer}.{number}": part for number, part in enumerate(parts)}
-        if lost := [name for name, value in tensors.items() if not value.isfinite().all()]:
+        checkpoint = checkpoint_of(self, carried)
+        if lost := not_finite(checkpoint):
             raise DivergedError(
                 f"{', '.join(lost[:3])} held no finite numbers any more after step {self.n_steps - 1}: this is not "
                 f"saved. {self._way_on()}"
             )
-        tensors["random.cpu"] = torch.get_rng_state()
-        if torch.cuda.is_available():
-            tensors["random.cuda"] = torch.cuda.get_rng_state()
-        values = {
-            "config": asdict(self.config),
-            "identity": self.identity,
-            "batches": self.batches.state_dict(),
-            "n_steps": self.n_steps,
-            "n_tokens": self.n_tokens,
-            "elapsed_seconds": self.elapsed_seconds,
-            "history": self.history,
-            "recent": self._recent,
-        }
-        save_checkpoint(self.checkpoint_path, Checkpoint(tensors, values))
+        save_checkpoint(self.checkpoint_path, checkpoint)
         self.saved_step = self.n_steps
 
     def resume(self) -> None:
         """Goes on from the run's checkpoint. Raises CheckpointError when it was made with other settings."""
         checkpoint = load_checkpoint(self.checkpoint_path)
-        then, now = checkpoint.values["config"], json.loads(json.dumps(asdict(self.config)))
-        may_change = {"epochs", "steps", "minutes", "checkpoint_minutes", "validate_every_steps", "learning_rate"}
-        if changed := sorted(name for name in now if now[name] != then.get(name) and name not in may_change):
-            differences = ", ".join(f"{name} was {then.get(name)!r}, now {now[name]!r}" for name in changed)
-            raise CheckpointError(f"{self.checkpoint_path} was made with other settings: {differences}.")
-        saved = checkpoint.values["identity"]
-        if others := [name for name, value in self.identity.items() if saved.get(name) != value]:
-            raise CheckpointError(
-                f"{self.checkpoint_path} was made with another {' and another '.join(others)} than now. "
-                "Give the same texts as before, or another --out."
-            )
-        self.network.load_weights({name: t.numpy() for name, t in checkpoint.group("network.").items()})
-        load_optimiser(self.optimiser, checkpoint.group("optimiser."))
-        device = self.network.projection_bias.device
-        own = torch.from_numpy(self.world.own(self.batches.n_streams))
-        self.carried = [
-            tuple(checkpoint.tensors[f"carried.{layer}.{part}"][own].to(device) for part in range(len(parts)))
-            for layer, parts in enumerate(self.carried)
-        ]
-        self.batches.load_state_dict(checkpoint.values["batches"])
-        for name in ("n_steps", "n_tokens", "elapsed_seconds", "history"):
-            setattr(self, name, checkpoint.values[name])
+        check_same_run(self, checkpoint)
+        go_on_from(self, checkpoint)
         self.saved_step = self.n_steps
-        self._recent = checkpoint.values["recent"]
-        torch.set_rng_state(checkpoint.tensors["random.cpu"])
-        if torch.cuda.is_available() and "random.cuda" in checkpoint.tensors:
-            torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"])
