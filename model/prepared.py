@@ -30,6 +30,9 @@ from model.scoring import TermCollector, filled_ids
 from model.sites import Site
 from model.trace import check_trace
 
+MAX_TARGET_CHARACTERS = 2048
+"""Code points of one target, counted before it is normalised and cut into pieces, which for a million takes seconds."""
+
 
 @dataclass(frozen=True)
 class PreparedCloze:
@@ -253,6 +256,11 @@ def _target_lists(request: ClozeRequest, n_blanks: int, bundle: Bundle, limits: 
         for target in targets:
             if not isinstance(target, str):
                 raise TargetError(f"target {target!r:.60} is a {type(target).__name__}; expected a word.")
+            if len(target) > MAX_TARGET_CHARACTERS:
+                raise TargetTooLongError(
+                    f"target {target!r:.60} is {len(target):,} characters long; a target may have at most "
+                    f"{MAX_TARGET_CHARACTERS:,}. Give a word."
+                )
     return [tuple(targets) for targets in (lists * n_blanks if len(lists) == 1 else lists)]
 
 

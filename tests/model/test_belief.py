@@ -295,6 +295,7 @@ def test_a_word_the_model_cannot_read_is_named() -> None:
         (("he", ""), TargetError, "no word"),
         (("he", "___"), TargetError, "no word"),
         (("he", "a" * 200), TargetTooLongError, "pieces"),
+        (("he", "a" * 2049), TargetTooLongError, "2,049 characters long; a target may have at most 2,048"),
     ],
 )
 def test_a_pair_that_is_none_is_refused(pair: tuple[str, ...], error: type[RequestError], words: str) -> None:
