@@ -149,13 +149,25 @@ export class Asker {
       try {
         return { reply: await fetchJson("v1/cloze", { body: question, signal }), editError };
       } catch (error) {
-        const isAboutEdits = error instanceof Refusal && error.param.startsWith("interventions");
-        if (!isAboutEdits) throw error;
+        editError = this.#aboutEdits(error, question.model);
+        if (!editError) throw error;
         this.#remember("interventions", error);
-        editError = error.message;
       }
     }
     return { reply: await fetchJson("v1/cloze", { body: plain, signal }), editError };
+  }
+
+  /** What a refusal says of this model's clamps, each by its number in the list; "" where it is not about them. */
+  #aboutEdits(error, model) {
+    if (!(error instanceof Refusal)) return "";
+    if (error.status === 413) return "The clamps are more than the service takes in one request. Undo some.";
+    if (!error.param.startsWith("interventions")) return "";
+    const number = /^interventions\[(\d+)\]/.exec(error.param)?.[1];
+    if (number === undefined) return error.message;
+    const { edits } = this.state.values;
+    const edit = edits.filter((one) => one.model === model)[Number(number)];
+    const words = error.message.replace(/^interventions\[\d+\]: /i, "");
+    return `Clamp ${edits.indexOf(edit) + 1}: ${words.charAt(0).toLowerCase()}${words.slice(1)}`;
   }
 
   /** The two words between which evidence and belief decide: the targets if they are two, else the model's pair. */

@@ -3,6 +3,8 @@
 import { byId, element, percent, unseen } from "./element.js";
 import { described } from "./models.js";
 
+const MOST_WARNINGS = 5;
+
 export class Panel {
   constructor(place, state, models) {
     Object.assign(this, { place, state, models });
@@ -42,8 +44,16 @@ export class Panel {
     at("blanks").replaceChildren(...result.blanks.map((blank, number) =>
       predictions(blank, before?.[number], answer.pair, result.blanks.length > 1 ? `Blank ${number + 1}` : "")));
     at("joint").textContent = result.joint ? together(result) : "";
-    at("warnings").replaceChildren(...result.warnings.map((warning) => element("li", {}, warning.message)));
+    at("warnings").replaceChildren(...warningsOf(result).map((message) => element("li", {}, message)));
   }
+}
+
+/** Each warning once, those about the words to choose from first; of a text in another script only the first few. */
+function warningsOf({ warnings }) {
+  const ordered = [...warnings].sort((one, other) => (other.type === "unknown_target") - (one.type === "unknown_target"));
+  const messages = [...new Set(ordered.map(({ message }) => message))];
+  const nMore = messages.length - MOST_WARNINGS;
+  return nMore > 1 ? [...messages.slice(0, MOST_WARNINGS), `And ${nMore} more like this.`] : messages;
 }
 
 function saidOf(result) {

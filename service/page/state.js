@@ -16,6 +16,8 @@ export const DEFAULTS = Object.freeze({
 });
 
 const DOES = /^(freeze|(set|scale)=-?\d{1,6}(\.\d{1,6})?)$/;
+const MOST_EDITS = 256; // what a stranger's address may make the page hold: edits, and units of one edit
+const MOST_UNITS = 4096;
 const SITE = /^[a-z0-9_]+(\.[a-z0-9_]+)*$/;
 
 /** The state as the part of an address after #; what stands at its default is left out. */
@@ -44,7 +46,7 @@ export function fromAddress(address) {
   state.tour = wholeNumber(spelled.get("tour"), 0, 6) ?? 0;
   const names = (spelled.get("models") ?? "").split(",").slice(0, 2);
   state.models = [names[0] ?? "", names[1] ?? ""];
-  state.edits = spelled.getAll("edit").map(readEdit).filter(Boolean);
+  state.edits = spelled.getAll("edit").slice(0, MOST_EDITS).map(readEdit).filter(Boolean);
   return state;
 }
 
@@ -54,8 +56,9 @@ const spellEdit = ({ model, site, units, first, last, does }) => `${site}:${spel
 function readEdit(spelled) {
   const found = /^([a-z0-9_.]+):(all|\d{1,5}(?:[-,]\d{1,5})*):(\d{1,5})-(\d{1,5}):([a-z]+(?:=[-.\d]+)?)@(.+)$/.exec(spelled);
   if (!found || !DOES.test(found[5])) return null;
-  const [, site, units, first, last, does, model] = found;
-  return { model, site, units: readUnits(units), first: Number(first), last: Number(last), does };
+  const [, site, , first, last, does, model] = found;
+  const units = readUnits(found[2]);
+  return units.length ? { model, site, units, first: Number(first), last: Number(last), does } : null;
 }
 
 /** [3, 17, 4, 5, 6] as "3,17,4-6". */
@@ -70,12 +73,17 @@ function spellUnits(units) {
   return runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(",");
 }
 
+/** "3,17,4-6" as [3, 17, 4, 5, 6], each once; empty where there are more than an edit may have. */
 function readUnits(spelled) {
   if (spelled === "all") return spelled;
-  return spelled.split(",").flatMap((run) => {
+  const units = new Set();
+  for (const run of spelled.split(",")) {
     const [first, last = first] = run.split("-").map(Number);
-    return Array.from({ length: Math.min(Math.max(last - first + 1, 0), 10_000) }, (_, index) => first + index);
-  });
+    if (last - first >= MOST_UNITS) return [];
+    for (let unit = first; unit <= last; unit += 1) units.add(unit);
+    if (units.size > MOST_UNITS) return [];
+  }
+  return [...units];
 }
 
 function wholeNumber(spelled, least, most) {

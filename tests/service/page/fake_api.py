@@ -26,6 +26,9 @@ class FakeApi:
     names: tuple[str, ...] = ("a-lstm", "b-gru")
     failures: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     refused_fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused_status: int = 400
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    """Of every answer of /v1/cloze."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     held: list[Route] = field(default_factory=list)
     holds: bool = False
@@ -53,7 +56,7 @@ class FakeApi:
         status, answer = self.failures.get(path, (200, None))
         for name, error in self.refused_fields.items():
             if body.get(name):
-                status, answer = 400, error
+                status, answer = self.refused_status, error
         if status != 200:
             route.fulfill(status=status, json={"error": answer})
         elif path == "/v1/models":
@@ -69,7 +72,9 @@ class FakeApi:
         elif path == "/v1/belief":
             route.fulfill(json=belief(body))
         else:
-            route.fulfill(json=cloze(body))
+            reply = cloze(body)
+            reply["results"][0]["warnings"] = self.warnings
+            route.fulfill(json=reply)
 
     def _model(self, name: str) -> dict[str, Any]:
         network = {"n_layers": 2, "direction": "bidirectional", "hidden_size": 40, "cell": CELLS[name][0]}

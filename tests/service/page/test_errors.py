@@ -46,13 +46,41 @@ def test_a_part_that_is_not_built_is_asked_for_once(open_page: Opens, api: FakeA
 
 
 def test_a_refused_clamp_is_told_beside_the_clamps(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
-    api.refused_fields["interventions"] = refusal("there is no token 99", param="interventions[0]")
-    page = open_page("#text=Mary+said+___+left.&edit=layer0.forward.forget_gate:3:99-99:set%3D0@a-lstm", api=api)
+    api.refused_fields["interventions"] = refusal(
+        "interventions[0]: there is no token 99", param="interventions[0]"
+    )
+    other = "edit=layer0.forward.update_gate:3:1-1:set%3D0@absent"
+    edit = "edit=layer0.forward.forget_gate:3:99-99:set%3D0@a-lstm"
+    page = open_page(f"#text=Mary+said+___+left.&{other}&{edit}", api=api)
     allow(watched, "400")
-    expect(page.locator("#edit-error")).to_have_text("There is no token 99.")
+    expect(page.locator("#edit-error")).to_have_text("Clamp 2: there is no token 99.")
     expect(page.locator("#said-0")).to_have_text("Mary said she left.")
-    page.click("#edit-list button")
+    page.locator("#edit-list button").nth(1).click()
     expect(page.locator("#edit-error")).to_have_text("")
+
+
+def test_more_clamps_than_a_request_holds_can_be_undone(
+    open_page: Opens, api: FakeApi, watched: list[Watched]
+) -> None:
+    api.refused_fields["interventions"] = refusal("the body is larger than the limit", "body_too_large")
+    api.refused_status = 413
+    page = open_page("#text=Mary+said+___+left.&edit=layer0.forward.forget_gate:3:1-1:set%3D0@a-lstm", api=api)
+    allow(watched, "413")
+    expect(page.locator("#edit-error")).to_have_text(
+        "The clamps are more than the service takes in one request. Undo some."
+    )
+    page.click("#clear")
+    expect(page.locator("#edit-error")).to_have_text("")
+
+
+def test_warnings_are_told_once_and_only_the_first_few(open_page: Opens, api: FakeApi) -> None:
+    unknown = [f"'{letter}' is unknown to this model." for letter in "aabcdefgh"]
+    api.warnings = [{"type": "unknown_piece", "start": 0, "end": 1, "message": message} for message in unknown]
+    api.warnings.append({"type": "unknown_target", "start": 0, "end": 1, "message": "target 'x' means little."})
+    page = open_page(api=api)
+    expect(page.locator("#warnings-0 li")).to_have_text(
+        ["target 'x' means little.", *unknown[1:5], "And 4 more like this."]
+    )
 
 
 def test_offline_is_said_and_the_answer_comes_afterwards(open_page: Opens, watched: list[Watched]) -> None:

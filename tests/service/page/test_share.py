@@ -63,6 +63,18 @@ def test_an_address_of_nonsense_gives_the_page_as_it_begins(open_page: Opens, ap
     expect(page.locator("#look-0")).to_be_checked()
 
 
+def test_an_address_cannot_make_the_page_hold_more_than_it_can_bear(open_page: Opens, api: FakeApi) -> None:
+    def edit(units: str) -> str:
+        return f"&edit=layer0.forward.forget_gate:{units}:1-1:set%3D0@a-lstm"
+
+    runs = ",".join(["0-9999"] * 3000)
+    page = open_page("#text=Mary+said+___+left." + edit(runs) + edit("9-2") + edit("3,3,2-4") * 400, api=api)
+    expect(page.locator("#blanks-0")).to_contain_text("was")
+    assert page.locator("#edit-list li").count() == 254
+    assert {str(clamp["units"]) for clamp in api.asked[-1].get("interventions", [])} <= {"[3, 2, 4]"}
+    expect(page.locator("#edit-list li").first).to_contain_text("3 units (3, 2, 4)")
+
+
 def saved(page: Page, kind: str, folder: Path) -> Path:
     with page.expect_download() as download:
         page.click(f"#save-{kind}")
