@@ -40,8 +40,8 @@ def parse_site(name: str, config: NetworkConfig) -> Site:
     sites = {str(site): site for site in all_sites(config)}
     if name not in sites:
         raise SiteError(
-            f"there is no site {name!r:.80} in this network ({config.cell}, {config.n_layers} layers, {config.direction}). "
-            f"Its sites are layerL.DIRECTION.ACTIVATION with L from 0 to {config.n_layers - 1}, "
+            f"there is no site {name!r:.80} in this network ({config.cell}, {config.n_layers} layers, "
+            f"{config.direction}). Its sites are layerL.DIRECTION.ACTIVATION with L from 0 to {config.n_layers - 1}, "
             f"DIRECTION {' or '.join(config.directions)}, "
             f"ACTIVATION {', '.join(CELL_TYPES[config.cell].activations)}."
         )
