@@ -10,6 +10,7 @@ import argparse
 import importlib.metadata
 import json
 import logging
+import os
 import platform
 import sys
 import tempfile
@@ -157,16 +158,37 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check_folder(option: str, path: Path | None) -> None:
-    """Raises EvaluationError when `path` is given and its folder does not exist: before anything slow."""
-    if path is not None and not path.resolve().parent.is_dir():
+    """Raises EvaluationError when `path` is given and no file can be written there: before anything slow."""
+    if path is None or _is_device(path):
+        return
+    if not path.resolve().parent.is_dir():
         raise EvaluationError(f"{option} {path}: there is no folder {path.parent}; create it first.")
+    if path.is_dir():
+        raise EvaluationError(f"{option} {path} is a folder; name a file in it, e.g. {path / 'report'}.")
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise EvaluationError(f"{option} {path}: the folder {path.parent} cannot be written to; choose another.")
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it is a terminal, a pipe, /dev/null: something to write to, and not to put a file in the place of."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def write(path: Path, text: str) -> None:
-    """Writes the file beside and renames it, so that it is whole or not there."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    """Writes the file beside and renames it, so that it is whole or not there, whoever else writes it too.
+
+    Raises OSError when it cannot be written; then nothing of it is left.
+    """
+    if _is_device(path):
+        path.write_text(text, encoding="utf-8")
+        return
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ from training.units.page import units_page
 from training.units.questions import Questions, mined_questions, read_texts, story_questions
 from training.units.record import record_units
 from training.units.report import comparison_table, report_json, tables
-from training.units.study import Options, Study, study
+from training.units.study import LEAST, Options, Study, study
 from training.units.subjects import subject_stories
 
 DEFAULT_ITEMS = 400
@@ -44,8 +44,9 @@ def main(argv: Sequence[str]) -> int:
         command.error(f"--items {arguments.items}: expected 8 or more, to be halved twice")
     if arguments.stories < 2 or arguments.stories % 2:
         command.error(f"--stories {arguments.stories}: expected an even number, 2 or more: each story has its twin")
-    if arguments.threads < 1:
-        command.error(f"--threads {arguments.threads}: expected 1 or more")
+    for option, least in ({"threads": 1} | LEAST).items():
+        if getattr(arguments, option) < least:
+            command.error(f"--{option.replace('_', '-')} {getattr(arguments, option)}: expected {least} or more")
     torch.set_num_threads(arguments.threads)
     check_folder("--json", arguments.json)
     check_folder("--html", arguments.html)

@@ -37,6 +37,8 @@ from training.units.subjects import LabelledStory, labelled
 logger = logging.getLogger(__name__)
 
 GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64)
+LEAST = {"top": 1, "controls": 2, "random_groups": 2}
+"""Of these options, fewer say nothing."""
 GATE_UNITS = 8
 """The gates of so many top units are averaged."""
 LONGEST_EXAMPLE = 32
@@ -60,7 +62,7 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("top", 1), ("controls", 2), ("random_groups", 2)):
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise EvaluationError(f"{name} is {getattr(self, name)}; expected {least} or more.")
 

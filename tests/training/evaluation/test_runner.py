@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from tests.tiny import SENTENCES, tiny_bundle
 from tests.training.evaluation.gap_rows import write
 from training.card import with_figures
 from training.errors import CorpusError, EvaluationError, PairsError
+from training.evaluation import runner
 from training.evaluation.runner import Options, main
 
 TEXT = "\n".join(SENTENCES)
@@ -249,3 +252,42 @@ def test_tracking_asks_its_own_stories_writes_the_same_twice_and_is_recorded(
     assert list(bundle.metadata["metrics"]["tracking"]) == ["its own stories"]
     assert "distractor of the other gender" in bundle.card
     assert with_figures(bundle.card, bundle.metadata["metrics"]) == bundle.card
+
+
+def test_a_place_that_no_file_can_be_written_to_is_refused_before_anything_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner.check_folder("--json", tmp_path / "x.json")
+    runner.check_folder("--json", Path(os.devnull))
+    with pytest.raises(EvaluationError, match=f"--json {tmp_path} is a folder; name a file in it"):
+        runner.check_folder("--json", tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path.resolve(), os.W_OK))
+    with pytest.raises(EvaluationError, match=f"the folder {tmp_path} cannot be written to; choose another"):
+        runner.check_folder("--json", tmp_path / "x.json")
+
+
+def test_a_report_that_cannot_be_written_leaves_the_earlier_one_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.json"
+    runner.write(path, "earlier")
+
+    def full(part: Path, text: str, encoding: str) -> int:
+        part.write_bytes(text[:2].encode(encoding))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        runner.write(path, "later")
+    assert [found.name for found in tmp_path.iterdir()] == ["x.json"]
+    assert path.read_bytes() == b"earlier"
+
+
+def test_a_report_to_a_device_is_written_into_it_and_never_takes_its_place(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    runner.write(pipe, "a report")
+    assert os.read(reader, 100) == b"a report"
+    os.close(reader)
+    assert pipe.is_fifo()
