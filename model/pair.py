@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from model.bundle import Bundle
 from model.cells import Array
 from model.cloze import ClozeRequest, ClozeWarning
-from model.errors import RequestError, TargetError
+from model.errors import RequestError, TargetError, TargetTooLongError
 from model.limits import Limits
 from model.prepared import PreparedCloze, prepare
 from model.runtime import Runtime, State
@@ -85,6 +85,15 @@ class PairQuestion:
         self._runtime, self._bundle = runtime, bundle
         try:
             prepared = {situation: _prepared(situation, self.pair, bundle, limits) for situation in SITUATIONS}
+        except TargetTooLongError as error:
+            error.param = "pair"
+            raise
+        except TargetError:  # its words are of blanks, and who asks for belief has none
+            raise TargetError(
+                f"the pair is {list(pair)!r:.80}; expected two words, and two different ones also where a sentence "
+                "starts and both have a capital letter, such as he and she.",
+                "pair",
+            ) from None
         except RequestError as error:
             error.param = "pair"
             raise

@@ -46,9 +46,7 @@ def test_a_part_that_is_not_built_is_asked_for_once(open_page: Opens, api: FakeA
 
 
 def test_a_refused_clamp_is_told_beside_the_clamps(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
-    api.refused_fields["interventions"] = refusal(
-        "interventions[0]: there is no token 99", param="interventions[0]"
-    )
+    api.refused_fields["interventions"] = refusal("interventions[0]: there is no token 99", param="interventions[0]")
     other = "edit=layer0.forward.update_gate:3:1-1:set%3D0@absent"
     edit = "edit=layer0.forward.forget_gate:3:99-99:set%3D0@a-lstm"
     page = open_page(f"#text=Mary+said+___+left.&{other}&{edit}", api=api)
@@ -59,9 +57,7 @@ def test_a_refused_clamp_is_told_beside_the_clamps(open_page: Opens, api: FakeAp
     expect(page.locator("#edit-error")).to_have_text("")
 
 
-def test_more_clamps_than_a_request_holds_can_be_undone(
-    open_page: Opens, api: FakeApi, watched: list[Watched]
-) -> None:
+def test_more_clamps_than_a_request_holds_can_be_undone(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
     api.refused_fields["interventions"] = refusal("the body is larger than the limit", "body_too_large")
     api.refused_status = 413
     page = open_page("#text=Mary+said+___+left.&edit=layer0.forward.forget_gate:3:1-1:set%3D0@a-lstm", api=api)
