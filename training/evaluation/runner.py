@@ -186,8 +186,10 @@ def write(path: Path, text: str) -> None:
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk is told without the file's name
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
