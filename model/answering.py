@@ -6,7 +6,7 @@ trace shows what the same reader did.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from model.answers import conclude, most_probable_fills
 from model.blanks import BlankedText, FilledBlank
 from model.bundle import Bundle
 from model.cloze import ClozeResult
-from model.equations import EquationsReader
+from model.equations import EquationsReader, always
 from model.evidence import Evidence, TokenEvidence
 from model.interventions import Edit
 from model.moments import moments_of
@@ -35,26 +35,30 @@ class Answering:
         self.bundle, self.runtime = bundle, runtime
         self.network = RecurrentNetwork(bundle.network, bundle.weights)
 
-    def answer(self, prepared: Sequence[PreparedCloze]) -> list[ClozeResult]:
-        """The answers in order; what is read alike is read in one batch."""
+    def answer(self, prepared: Sequence[PreparedCloze], is_wanted: Callable[[], bool] = always) -> list[ClozeResult]:
+        """The answers in order; what is read alike is read in one batch. Raises AbandonedError (equations.py)."""
         groups: dict[tuple[Edit, ...], list[int]] = {}
         for number, question in enumerate(prepared):
             groups.setdefault(question.edits, []).append(number)
         results: dict[int, ClozeResult] = {}
         for edits, numbers in groups.items():
             questions = [prepared[number] for number in numbers]
-            results.update(zip(numbers, self._answer_alike(questions, edits), strict=True))
+            results.update(zip(numbers, self._answer_alike(questions, edits, is_wanted), strict=True))
         return [results[number] for number in range(len(prepared))]
 
-    def _answer_alike(self, questions: Sequence[PreparedCloze], edits: tuple[Edit, ...]) -> list[ClozeResult]:
+    def _answer_alike(
+        self, questions: Sequence[PreparedCloze], edits: tuple[Edit, ...], is_wanted: Callable[[], bool]
+    ) -> list[ClozeResult]:
         """The answers to questions with the same edits, or none."""
         if edits:
-            before = self._conclude(questions, EquationsReader(self.network))
-            after = self._conclude(questions, EquationsReader(self.network, edits))
+            before = self._conclude(questions, EquationsReader(self.network, is_wanted=is_wanted))
+            after = self._conclude(questions, EquationsReader(self.network, edits, is_wanted=is_wanted))
             results = [replace(new, without_interventions=old.blanks) for new, old in zip(after, before, strict=True)]
         else:
             results = self._conclude(questions, self.runtime)
-        return [self._looked_into(question, result) for question, result in zip(questions, results, strict=True)]
+        return [
+            self._looked_into(question, result, is_wanted) for question, result in zip(questions, results, strict=True)
+        ]
 
     def _conclude(self, questions: Sequence[PreparedCloze], reader: Reader) -> list[ClozeResult]:
         """Probabilities, read in one batch."""
@@ -76,7 +80,7 @@ class Answering:
             for question in questions
         ]
 
-    def _looked_into(self, question: PreparedCloze, result: ClozeResult) -> ClozeResult:
+    def _looked_into(self, question: PreparedCloze, result: ClozeResult, is_wanted: Callable[[], bool]) -> ClozeResult:
         """The result with its trace and its evidence, where they were asked for."""
         request = question.request.trace
         if request is None and question.evidence is None:
@@ -88,7 +92,7 @@ class Answering:
             columns = {"forward": np.array(forward), "backward": np.array(backward)}
             result = replace(result, trace=self._trace(question, request, tokens, moments_of(ids, spans), ids, columns))
         if question.evidence is not None:
-            reader = EquationsReader(self.network, question.edits, question.evidence.kind)
+            reader = EquationsReader(self.network, question.edits, question.evidence.kind, is_wanted)
             values = score_terms(reader, question.evidence.terms, self.bundle.tokenizer.continues)
             entries = tuple(map(TokenEvidence, tokens, question.evidence.changes(values)))
             first, second = (fill.filled for fill in question.fills[0])

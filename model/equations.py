@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model.cells import CELL_TYPES, Array, State
 from model.config import NetworkConfig
+from model.errors import AbandonedError
 from model.interventions import STATES, Edit
 from model.moments import parts
 from model.rows import Ids
@@ -45,15 +46,27 @@ class Carried:
         )
 
 
+def always() -> bool:
+    """Of answers that somebody waits for until they come."""
+    return True
+
+
 class EquationsReader:
     """A network that reads moments, edited.
 
     `without`: what becomes of a moment that is not to be taken in: `hold`, the state passes it unchanged (an mlp's
-    output is 0 there); `write` and `erase`, for an LSTM, one gate is closed or open.
+    output is 0 there); `write` and `erase`, for an LSTM, one gate is closed or open. `is_wanted` is asked before each
+    step, of which a long text takes thousands; where it says no, reading raises AbandonedError.
     """
 
-    def __init__(self, network: RecurrentNetwork, edits: Sequence[Edit] = (), without: str = "hold") -> None:
-        self.network = network
+    def __init__(
+        self,
+        network: RecurrentNetwork,
+        edits: Sequence[Edit] = (),
+        without: str = "hold",
+        is_wanted: Callable[[], bool] = always,
+    ) -> None:
+        self.network, self._is_wanted = network, is_wanted
         self._edits: dict[str, dict[tuple[int, str], list[Edit]]] = {name: {} for name in network.config.directions}
         for edit in edits:
             at = (edit.site.layer, edit.site.activation)
@@ -118,6 +131,8 @@ class EquationsReader:
         see: Callable[[int, str, Array], None] | None = None,
     ) -> Carried:
         """One moment of B rows; `see` is told every activation as it is used."""
+        if not self._is_wanted():
+            raise AbandonedError("nobody waits for this reading any more")
         pieces, tokens, left_out = parts(moments)
         held = left_out & self._holds  # (B,)
         edits = self._edits[direction]

@@ -128,6 +128,10 @@ class EvidenceError(RequestError):
         super().__init__(message, param)
 
 
+class AbandonedError(AnaphoraError):
+    """Nobody waits for the answer any more, so it was not computed to its end."""
+
+
 class ConfigError(AnaphoraError):
     """Sizes or names of a network contradict each other."""
 

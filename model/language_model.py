@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ from model.belief import Belief, BeliefStream
 from model.bundle import Bundle, is_bundle, moved_aside, read_bundle
 from model.cloze import ClozeRequest, ClozeResult
 from model.config import NetworkConfig
+from model.equations import always
 from model.errors import ModelNotFoundError, RequestError, TargetError, UnsupportedError
 from model.interventions import Intervention
 from model.limits import Limits
@@ -126,9 +127,13 @@ class LanguageModel:
         """Checks and tokenizes one request, cheaply. Raises RequestError."""
         return prepare(request, self.bundle, self.limits)
 
-    def answer(self, prepared: Sequence[PreparedCloze]) -> list[ClozeResult]:
-        """Answers prepared requests, of one caller or many, in one batch."""
-        return self._answering.answer(prepared)
+    def answer(self, prepared: Sequence[PreparedCloze], is_wanted: Callable[[], bool] = always) -> list[ClozeResult]:
+        """Answers prepared requests, of one caller or many, in one batch.
+
+        `is_wanted` is asked now and then by what takes long (evidence, interventions), on the thread that computes.
+        Raises AbandonedError once it has said no.
+        """
+        return self._answering.answer(prepared, is_wanted)
 
     def belief(self, text: str, pair: Sequence[str] | None = None, *, state: str | None = None) -> Belief:
         """P(first of `pair`) at every token of `text`, if a pronoun came next; and the state with which to go on.

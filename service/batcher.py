@@ -55,13 +55,14 @@ class _Entry(Generic[Item, Result]):
 class Batcher(Generic[Item, Result]):
     """Belongs to one event loop: every method is called there; only `compute` runs elsewhere.
 
-    `compute(items)` returns one result an item, in order; `n_tokens(item)` is the item's length. `n_parallel`
-    batches are computed at a time.
+    `compute(items, is_wanted)` returns one result an item, in order, and may give up, raising, once `is_wanted()`
+    says that nobody waits for any of them; `n_tokens(item)` is the item's length. `n_parallel` batches are computed at
+    a time.
     """
 
     def __init__(
         self,
-        compute: Callable[[Sequence[Item]], Sequence[Result]],
+        compute: Callable[[Sequence[Item], Callable[[], bool]], Sequence[Result]],
         n_tokens: Callable[[Item], int],
         executor: Executor,
         observer: BatchObserver,
@@ -164,22 +165,23 @@ class Batcher(Generic[Item, Result]):
     def _compute_batch(self, batch: list[_Entry[Item, Result]]) -> list[Result | Exception]:
         """On a thread: the outcomes of the batch, timed."""
         started_at = time.monotonic()
-        outcomes = self._outcomes([entry.item for entry in batch])
+        jobs = [entry.job for entry in batch]
+        outcomes = self._outcomes([entry.item for entry in batch], lambda: not all(job.future.done() for job in jobs))
         n_tokens = sum(entry.n_tokens for entry in batch)
         self._observer.batch_computed(len(batch), n_tokens, time.monotonic() - started_at)
         return outcomes
 
-    def _outcomes(self, items: list[Item]) -> list[Result | Exception]:
+    def _outcomes(self, items: list[Item], is_wanted: Callable[[], bool]) -> list[Result | Exception]:
         """The result of each item; where the batch fails, each alone, so that one spoils no other."""
         try:
-            results = self._compute(items)
+            results = self._compute(items, is_wanted)
             if len(results) != len(items):
                 raise RuntimeError(f"a batch of {len(items)} texts came back as {len(results)} results")
             return list(results)
         except Exception as error:
             if len(items) == 1:
                 return [error]
-            return [outcome for item in items for outcome in self._outcomes([item])]
+            return [outcome for item in items for outcome in self._outcomes([item], is_wanted)]
 
     def _finish(self, batch: list[_Entry[Item, Result]], done: asyncio.Future[list[Result | Exception]]) -> None:
         """On the event loop: hand every text's outcome to its own job, and go on."""

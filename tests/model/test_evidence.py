@@ -11,7 +11,7 @@ import pytest
 from model.cells import Array, State
 from model.cloze import ClozeRequest, ClozeResult
 from model.equations import Carried, EquationsReader
-from model.errors import EvidenceError, TooManyError, UnsupportedError
+from model.errors import AbandonedError, EvidenceError, TooManyError, UnsupportedError
 from model.interventions import Intervention
 from model.language_model import LanguageModel
 from model.limits import Limits
@@ -225,6 +225,22 @@ def test_what_evidence_costs_is_counted_before_it_is_read(
     longest = max(place.n_left for place, _ in prepared.evidence.terms)
     assert n_rows < len(prepared.request.targets or ()) * 2 * 9 * 9  # the text once for each of its tokens and targets
     assert n_rows >= longest * (longest + 1) / 2
+
+
+def test_evidence_that_nobody_waits_for_any_more_is_not_computed_to_its_end() -> None:
+    model = language_model()
+    prepared = model.prepare(ClozeRequest(TEXT, (("she", "met"),), None, evidence="hold"))
+    n_asked = 0
+
+    def is_wanted() -> bool:
+        nonlocal n_asked
+        n_asked += 1
+        return n_asked <= 5
+
+    with pytest.raises(AbandonedError):
+        model.answer([prepared], is_wanted)
+    assert n_asked == 6
+    assert model.answer([prepared])[0].evidence
 
 
 def test_a_text_too_long_for_evidence_is_refused_with_the_limit() -> None:

@@ -74,7 +74,9 @@ class FakeLanguageModel:
             raise TextTooLongError(f"the text is {len(words)} tokens; the limit is {self.max_tokens}")
         return FakePrepared(request, len(words))
 
-    def answer(self, prepared: Sequence[FakePrepared]) -> list[FakeResult]:
+    def answer(
+        self, prepared: Sequence[FakePrepared], is_wanted: Callable[[], bool] = lambda: True
+    ) -> list[FakeResult]:
         self.threads.add(threading.current_thread().name)
         self.batches.append(len(prepared))
         if self.gate is not None and any(self.gated(one.request) for one in prepared):

@@ -45,7 +45,11 @@ def batcher(
 ) -> tuple[Batcher[int, int], Watcher]:
     watcher = Watcher()
     options = {"n_parallel": 1, "max_texts": 8, "max_tokens": 10_000, "max_wait_seconds": 0.002} | changed
-    return Batcher(compute, lambda item: max(1, item), executor, watcher, **options), watcher
+
+    def computed(items: Sequence[int], is_wanted: Callable[[], bool]) -> Sequence[int]:
+        return compute(items)
+
+    return Batcher(computed, lambda item: max(1, item), executor, watcher, **options), watcher
 
 
 def double_and_one(items: Sequence[int]) -> list[int]:
@@ -198,6 +202,30 @@ def test_who_gives_up_frees_the_queue_and_holds_up_nobody(executor: ThreadPoolEx
         assert await stayer == [9]
         assert await blocker == [201]
         assert seen == [100, 4]
+
+    asyncio.run(run())
+
+
+def test_what_computes_learns_that_everybody_has_left(executor: ThreadPoolExecutor) -> None:
+    """So that a long computation ends, and those behind it get their turn."""
+
+    async def run() -> None:
+        started = threading.Event()
+
+        def endless(items: Sequence[int], is_wanted: Callable[[], bool]) -> Sequence[int]:
+            started.set()
+            while 100 in items and is_wanted():
+                time.sleep(0.001)
+            return double_and_one(items)
+
+        options = {"n_parallel": 1, "max_texts": 8, "max_tokens": 10_000, "max_wait_seconds": 0.002}
+        shared: Batcher[int, int] = Batcher(endless, lambda item: 1, executor, Watcher(), **options)
+        first = asyncio.ensure_future(shared.submit([100]))
+        second = asyncio.ensure_future(shared.submit([4]))
+        await asyncio.get_running_loop().run_in_executor(None, started.wait, 10)
+        assert not second.done()
+        first.cancel()
+        assert await asyncio.wait_for(second, 10) == [9]
 
     asyncio.run(run())
 
