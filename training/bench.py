@@ -65,16 +65,21 @@ def main(argv: Sequence[str]) -> int:
             record["results"].append(figures)
             sys.stdout.write(_text(arguments, figures))
         if arguments.loss_seeds:
-            record["loss"] = bench_loss.same_losses(
-                arguments.cell,
-                arguments.precision,
-                arguments.loss_steps,
-                arguments.loss_seeds,
-                tokenizer,
-                zipf_shards(folder, tokenizer, share_that_follows=0.5),
-                folder,
-            )
-            sys.stdout.write(bench_loss.table(record["loss"]))
+            followed = zipf_shards(folder, tokenizer, share_that_follows=0.5)
+            record["loss"] = []
+            for share in shares:
+                losses = bench_loss.same_losses(
+                    arguments.cell,
+                    arguments.precision,
+                    arguments.loss_steps,
+                    arguments.loss_seeds,
+                    tokenizer,
+                    followed,
+                    folder,
+                    share,
+                )
+                record["loss"].append(losses)
+                sys.stdout.write(bench_loss.table(losses))
     if arguments.memory:
         record["memory"] = bench_memory.peaks()
         sys.stdout.write(bench_memory.table(record["memory"]))

@@ -1,7 +1,8 @@
 """Whether the trainer's short cuts cost anything: its loss after the same tokens beside that of the plain loop.
 
-Same first weights, batches, optimiser and schedule; every piece in the loss. What differs is the precision, the chunks,
-and the order of sums.
+Same first weights, batches, optimiser and schedule. What differs is the share of the places at which the trainer takes
+its loss, the precision, the chunks, and the order of sums. Both are then measured alike: by the plain twin, every piece
+of batches that neither was trained on.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from training.plain_loop import PlainTwin
 from training.pronouns import load_pairs
 from training.shards import TokenShards
 
-N_LAST = 20
-"""The loss is the mean of so many last steps."""
+N_MEASURED = 20
+"""Batches that both are measured on in the end."""
 SMALL = TrainingConfig(
     direction="causal",
     layers=2,
@@ -39,18 +40,28 @@ SMALL = TrainingConfig(
 
 
 def same_losses(
-    cell: str, precision: str, n_steps: int, n_seeds: int, tokenizer: Tokenizer, tokens: TokenShards, folder: Path
+    cell: str,
+    precision: str,
+    n_steps: int,
+    n_seeds: int,
+    tokenizer: Tokenizer,
+    tokens: TokenShards,
+    folder: Path,
+    share: float = 1.0,
 ) -> dict[str, Any]:
-    """Nats of each seed's run by the trainer and by the plain loop, and the differences' mean and deviation."""
+    """Nats of each seed's run by the trainer, its loss taken at a `share` of the places, and by the plain loop; the
+    differences' mean and deviation.
+    """
     runs = []
     for seed in range(1, n_seeds + 1):
-        config = replace(SMALL, cell=cell, precision=precision, steps=n_steps, seed=seed)
+        config = replace(SMALL, cell=cell, precision=precision, steps=n_steps, seed=seed, language_model_share=share)
         trainer = Trainer(config, tokenizer, tokens, None, load_pairs(), folder / "run")
         runs.append(_losses(trainer, config, n_steps))
     differences = [run["ours"] - run["plain"] for run in runs]
     return {
         "n_steps": n_steps,
         "precision": precision,
+        "language_model_share": share,
         "runs": runs,
         "mean_difference": statistics.mean(differences),
         "deviation_of_differences": statistics.stdev(differences) if len(runs) > 1 else None,
@@ -74,18 +85,27 @@ def _losses(trainer: Trainer, config: TrainingConfig, n_steps: int) -> dict[str,
         trainer.step()
         ours.append(trainer._recent[-1]["left"])
         plain.append(twin.step(read.pop(), trainer.optimiser.param_groups[0]["lr"]))
+    trained = PlainTwin(trainer.network, config)
+    twin.state = ()
+    measured = [
+        (trained.step(batch, 0.0), twin.step(batch, 0.0)) for batch in (next_batch() for _ in range(N_MEASURED))
+    ]
+    mean_ours, mean_plain = (statistics.mean(losses) for losses in zip(*measured, strict=True))
     return {
         "first": ours[0],
         "first_plain": plain[0],
-        "ours": statistics.mean(ours[-N_LAST:]),
-        "plain": statistics.mean(plain[-N_LAST:]),
+        "last": ours[-1],
+        "last_plain": plain[-1],
+        "ours": mean_ours,
+        "plain": mean_plain,
     }
 
 
 def table(record: dict[str, Any]) -> str:
     """The figures as lines of text."""
     lines = [
-        f"nats of the first step, and the mean of the last {N_LAST}:",
+        f"loss at {record['language_model_share']:.0%} of places: nats of the first step, and of every piece of "
+        f"{N_MEASURED} batches afterwards:",
         f"{'seed':>6} {'first':>8} {'ours':>8} {'plain':>8} {'difference':>11}",
     ]
     for seed, run in enumerate(record["runs"], start=1):

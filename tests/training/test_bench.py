@@ -107,10 +107,19 @@ def test_the_plain_loop_gets_the_same_losses_in_float32(tmp_path: Path) -> None:
     assert "mean difference" in bench_loss.table(record)
 
 
+def test_a_loss_at_a_share_of_the_places_is_measured_at_every_place(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer("word")
+    tokens = bench.zipf_shards(tmp_path, tokenizer, share_that_follows=0.5)
+    (run,) = same_losses("gru", "float32", 12, 1, tokenizer, tokens, tmp_path, 0.25)["runs"]
+    assert abs(run["last"] - run["last_plain"]) > 1e-3  # a quarter of the places is not all of them
+    assert 1e-6 < abs(run["ours"] - run["plain"]) < 0.1
+
+
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
 def test_the_twin_carries_its_state_as_the_trainer_does(tmp_path: Path, cell: str) -> None:
     trainer = _trainer(tmp_path, cell=cell, learning_rate=1e-9)
     losses = bench_loss._losses(trainer, trainer.config, 4)
+    assert losses["last"] == pytest.approx(losses["last_plain"], abs=1e-5)
     assert losses["ours"] == pytest.approx(losses["plain"], abs=1e-5)
 
 
