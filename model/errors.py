@@ -13,6 +13,7 @@ AnaphoraError                      anything below: one clear line for a person
 │   ├── SiteError                  a site or unit that the network does not have
 │   ├── InterventionError          an edit that this network or text does not allow
 │   └── EvidenceError              evidence that this question does not allow
+├── AbandonedError                 nobody waits for the answer any more
 ├── ConfigError                    sizes or names that contradict each other
 ├── ModelNotFoundError             neither a shipped bundle nor a folder
 └── BundleError                    a bundle that must not be served

@@ -108,7 +108,7 @@ def test_wrong_usage_has_its_own_status(tmp_path: Path, capsys) -> None:
     assert "two words" in failure(capsys, file, "--pair", "he", status=2)
     assert "two words" in failure(capsys, file, "--pair", "he,she,it", status=2)
     assert "FILE" in failure(capsys, status=2)
-    assert "once" in failure(capsys, file, "--pair", "he,he")
+    assert "two different ones" in failure(capsys, file, "--pair", "he,he")
 
 
 def test_a_word_that_the_model_cannot_read_is_a_warning(tmp_path: Path, capsys) -> None:

@@ -126,7 +126,7 @@ def test_what_cannot_be_answered_is_refused_before_anything_is_sent(model: Langu
         assert "damaged" in await refused(422, "invalid_state", "state", state=state[:-9] + "A" + state[-8:])
         assert "damaged" in await refused(422, "invalid_state", "state", state="")
         assert "two words" in await refused(422, "invalid_targets", "pair", pair=["he"])
-        assert "no word" in await refused(422, "invalid_targets", "pair", pair=["he", ""])
+        assert "expected two words" in await refused(422, "invalid_targets", "pair", pair=["he", ""])
         assert "tiny" in await refused(404, "model_not_found", "model", model="none")
         if not stream:
             assert "whitespace" in await refused(422, "text_too_long", "text", text="a" * 17_000)
