@@ -171,7 +171,6 @@ ANSWERS: dict[type[Exception], Answer] = {
     OverloadedError: Answer(429, "overloaded", _LATER),
     NotReadyError: Answer(503, "not_ready", _LATER),
     DeadlineError: Answer(504, "timeout"),
-    model_errors.AbandonedError: Answer(504, "timeout"),  # nobody is there to see it
     DisconnectedError: Answer(499, "client_disconnected"),  # nginx's number; only metrics and logs see it
     # A bug, or the operator's business: never the caller's fault
     ServiceError: _INTERNAL,
@@ -179,6 +178,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     ModelsError: _INTERNAL,
     AddressError: _INTERNAL,
     model_errors.AnaphoraError: _INTERNAL,
+    model_errors.AbandonedError: _INTERNAL,  # never seen: it was raised because nobody waits
     model_errors.ConfigError: _INTERNAL,
     model_errors.ModelNotFoundError: _INTERNAL,
     model_errors.BundleError: _INTERNAL,
