@@ -40,6 +40,8 @@ SENTENCES = (
 )
 """A dozen sentences with every form of the English pairs, quotes, and all the marks that end a sentence."""
 
+PICKLED = b"\x80\x04\x95\x17\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x0eformat_version\x94K\x01s."
+"""{"format_version": 1} as a pickle, which nothing here may ever load."""
 VOCABULARY_SIZES = {"subword": 160, "word": 160, "character": 64}
 """What is asked for. The subword kind could use more, so that its rarer words are several pieces, `▁me|t`."""
 

@@ -21,14 +21,14 @@ from training.contrasts import ContrastTable
 from training.distributed import World
 from training.errors import DivergedError
 from training.objective import HiddenStates, Objective
-from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser
+from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser, warmup
 from training.origin import origin_of
 from training.parallel import Part
 from training.places import PlaceFinder
 from training.precision import Precision
 from training.pronouns import Pairs
+from training.resumption import check_same_run, checkpoint_of, not_finite, resume_from
 from training.shards import TokenShards
-from training.standing import check_same_run, checkpoint_of, go_on_from, not_finite
 from training.validation import Validation, ValidationResult
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -200,8 +200,7 @@ class Trainer:
     @property
     def _contrast_weight(self) -> float:
         """What the next step gives the contrast."""
-        risen = min(1.0, (self.n_steps + 1) / max(self.config.contrast_warmup_steps, 1))
-        return self.config.contrast_weight * risen
+        return self.config.contrast_weight * warmup(self.n_steps, self.config.contrast_warmup_steps)
 
     @property
     def progress(self) -> float:
@@ -293,5 +292,5 @@ class Trainer:
         """Goes on from the run's checkpoint. Raises CheckpointError when it was made with other settings."""
         checkpoint = load_checkpoint(self.checkpoint_path)
         check_same_run(self, checkpoint)
-        go_on_from(self, checkpoint)
+        resume_from(self, checkpoint)
         self.saved_step = self.n_steps

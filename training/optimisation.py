@@ -17,11 +17,15 @@ def make_optimiser(network: nn.Module, learning_rate: float, weight_decay: float
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
 
 
+def warmup(step: int, warmup_steps: int) -> float:
+    """The share that step `step` (from 0) has of what rises linearly to its whole in so many steps; 1 for none."""
+    return min(1.0, (step + 1) / max(warmup_steps, 1))
+
+
 def learning_rate_factor(step: int, warmup_steps: int, progress: float, final: float = 0.02) -> float:
     """The share of the peak rate: a linear warm-up over steps, then half a cosine down to `final` at progress 1."""
-    warmup = min(1.0, (step + 1) / max(warmup_steps, 1))
     cosine = 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
-    return warmup * (final + (1 - final) * cosine)
+    return warmup(step, warmup_steps) * (final + (1 - final) * cosine)
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], largest_norm: float) -> float:

@@ -53,9 +53,7 @@ class Person:
             self.mentioned = True
             return words, self.owner
         if self.articles:
-            article = random.choice(articles)
-            article = "an" if article == "a" and words[0] in "aeiou" else article
-            words = f"{article} {words}"
+            words = f"{random.choice(articles)} {words}"  # stories.py makes "an" of "a" where the sound asks for it
         self.mentioned = True
         return words, None
 

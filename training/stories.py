@@ -42,7 +42,7 @@ END = 0xE300
 """Marks where a mention or a pronoun that is not asked ends."""
 SENTENCE_START = re.compile("((?:^|[.!?][\"']? |\n)[\"']?[\ue000-\ue2ff]*[\"']?)([a-z])")
 BEFORE_VOWEL = re.compile(r"\b([Aa])(?= (?:[aeio]|u(?!s[aeiu]|ni|ti))(?!ne\b|nce\b))")
-"""An article before a word that a rule brought, and that begins with the sound of a vowel: an apple, a university."""
+"""An article before a word that begins with the sound of a vowel, whoever brought it: an apple, a university."""
 SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
 DEEPEST_EXPANSION = 50
 """Rules within rules; a grammar whose rules call themselves for ever is refused there."""
@@ -296,14 +296,14 @@ def _weighted(productions: Any) -> list[str]:
 @lru_cache
 def load_grammar(name: str, part: Part) -> Grammar:
     """A shipped grammar by its name, with the shared lexicon of persons. Raises StoryError."""
-    first, *others = [yaml.safe_load(_file(path)) for path in grammar_files(name)]
-    for other in others:
-        for part_of_it in ("stories", "fillers"):
-            first[part_of_it] += other.get(part_of_it, [])
-        for head, productions in other.get("rules", {}).items():
-            first["rules"].setdefault(head, []).extend(productions)
-    first["people"] |= yaml.safe_load(_file(PERSONS))
-    return Grammar(first, part, f"training/grammars/{name}.yaml")
+    data, *additions = [yaml.safe_load(_file(path)) for path in grammar_files(name)]
+    for added in additions:
+        data["stories"] += added.get("stories", [])
+        data["fillers"] += added.get("fillers", [])
+        for head, productions in added.get("rules", {}).items():
+            data["rules"].setdefault(head, []).extend(productions)
+    data["people"] |= yaml.safe_load(_file(PERSONS))
+    return Grammar(data, part, f"training/grammars/{name}.yaml")
 
 
 def grammar_files(name: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from model.structure import weight_shapes
 from model.tokenizer import KINDS
 from tests.model.damage import refused, replace_file
 from tests.model.reference import HE_SHE
-from tests.tiny import tiny_bundle, tiny_config, tiny_metadata, tiny_tokenizer, tiny_weights
+from tests.tiny import PICKLED, tiny_bundle, tiny_config, tiny_metadata, tiny_tokenizer, tiny_weights
 
 # ---------------------------------------------------------------------------------------------- round trip
 
@@ -89,12 +88,12 @@ def test_no_pickle_is_ever_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch)
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError("a pickle was loaded")
 
-    monkeypatch.setattr(pickle, "load", fail)
-    monkeypatch.setattr(pickle, "loads", fail)
-    monkeypatch.setattr(pickle, "Unpickler", fail)
-    (folder / "weights.pkl").write_bytes(pickle.dumps({"a": 1}))
+    monkeypatch.setattr("pickle.load", fail)
+    monkeypatch.setattr("pickle.loads", fail)
+    monkeypatch.setattr("pickle.Unpickler", fail)
+    (folder / "weights.pkl").write_bytes(PICKLED)
     assert read_bundle(folder).name == "tiny"
-    replace_file(folder, WEIGHTS, pickle.dumps({"embedding": [1.0]}))
+    replace_file(folder, WEIGHTS, PICKLED)
     refused(folder, BundleContentError, "weights.safetensors cannot be read")
 
 

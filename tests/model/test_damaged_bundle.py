@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import struct
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from model.bundle import CARD, METADATA, TOKENIZER, WEIGHTS, is_bundle, read_bun
 from model.errors import BundleContentError, BundleError, BundleFormatError, BundleIntegrityError
 from model.language_model import load
 from tests.model.damage import edit, refused, replace_file
-from tests.tiny import tiny_tokenizer
+from tests.tiny import PICKLED, tiny_tokenizer
 
 # ---------------------------------------------------------------------------------------------- damaged
 
@@ -69,7 +68,7 @@ def test_a_folder_where_a_file_should_be_is_refused(folder: Path) -> None:
         (b'{"a": "\\ud800"}', "is not JSON"),
         (b" " * (5 << 20), "has 5242880 bytes; expected at most 4194304"),
         (b"{}", "format_version is None; this program reads 1"),
-        (pickle.dumps({"format_version": 1}), "is not JSON"),
+        (PICKLED, "is not JSON"),
     ],
 )
 def test_metadata_that_is_no_json_object_is_refused(folder: Path, data: bytes, said: str) -> None:
@@ -334,7 +333,7 @@ def test_random_damage_to_the_weights_is_refused_or_harmless(folder: Path) -> No
 # ---------------------------------------------------------------------------------------------- tokenizer
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00" * 100, b"not a model", b"\x0a\xff\xff\xff\xff\x0f", pickle.dumps([1])])
+@pytest.mark.parametrize("data", [b"", b"\x00" * 100, b"not a model", b"\x0a\xff\xff\xff\xff\x0f", PICKLED])
 def test_bytes_that_are_no_tokenizer_are_refused(folder: Path, data: bytes) -> None:
     replace_file(folder, TOKENIZER, data)
     refused(folder, BundleContentError, "tokenizer.model: the tokenizer cannot be used")

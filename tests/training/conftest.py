@@ -1,17 +1,22 @@
-"""A whole training run in seconds, for the tests of what a run leaves behind."""
+"""A whole training run in seconds, for the tests of what a run leaves behind; and a trainer alone."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from model.bundle import Bundle, read_bundle
-from tests.tiny import SENTENCES
+from tests.tiny import SENTENCES, tiny_shards, tiny_tokenizer
+from tests.training.tiny_trainer import LONG, SMALL, TOY, NewTrainer
+from training import loop
 from training.config import TrainingConfig
+from training.loop import Trainer
 from training.options import RunOptions
 from training.pronouns import load_pairs
 from training.run import run
@@ -79,3 +84,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     tiny = tiny_run(folder, valid=[str(write_corpus(folder / "held-out", 3))], licence="cc0-1.0")
     assert train(tiny)
     return tiny
+
+
+@pytest.fixture
+def new_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NewTrainer]:
+    """A trainer with some settings changed; those of one test share a run's folder and the texts.
+
+    Sums are taken in the same order on every machine; a dozen texts are enough to validate on.
+    """
+    monkeypatch.setattr(loop, "VALIDATION_ROWS", 6)
+    monkeypatch.setattr(loop, "VALIDATION_BATCHES", 2)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    def new(texts: list[str] = LONG, held_out: list[str] | None = TOY, **changed: Any) -> Trainer:
+        config = replace(SMALL, **changed)
+        tokenizer = tiny_tokenizer(config.tokenizer)
+        tokens = tiny_shards(tmp_path / "shards", texts, tokenizer)
+        valid = None if held_out is None else tiny_shards(tmp_path / "valid-shards", held_out, tokenizer)
+        return Trainer(config, tokenizer, tokens, valid, load_pairs(), tmp_path / "run")
+
+    yield new
+    torch.set_num_threads(threads)

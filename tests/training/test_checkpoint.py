@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.tiny import PICKLED
 from training import checkpoint
 from training.checkpoint import (
     Checkpoint,
@@ -184,7 +184,7 @@ def _header(path: Path, values: str | None) -> None:
         lambda path: path.write_bytes(b"\xff" * 40),
         lambda path: path.write_bytes(path.read_bytes().replace(b"values", b"velues").replace(b'{\\"', b"{{{")),
         lambda path: _header(path, "{not json"),
-        lambda path: path.write_bytes(pickle.dumps({"weights": [1, 2]})),
+        lambda path: path.write_bytes(PICKLED),
     ],
     ids=["empty", "a few bytes short", "cut in the header", "noise", "header", "values", "pickle"],
 )

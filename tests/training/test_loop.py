@@ -1,9 +1,7 @@
-"""The trainer: it learns the pronoun, goes on exactly where it stopped, and says so when it diverges."""
+"""The trainer: it learns the pronoun, the same from the same seed, and says so when it diverges."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,187 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from tests.tiny import SENTENCES, tiny_shards, tiny_tokenizer
+from tests.tiny import tiny_shards, tiny_tokenizer
+from tests.training.tiny_trainer import TOY, NewTrainer, assert_same_run, nothing
 from training import loop
 from training.batches import Batches
-from training.checkpoint import optimiser_tensors
-from training.config import TrainingConfig
-from training.errors import CheckpointError, DivergedError
+from training.errors import DivergedError
 from training.loop import Trainer
 from training.optimisation import learning_rate_factor
 from training.pronouns import load_pairs
 from training.validation import Validation
-
-TEMPLATES = (
-    "{name} said that {pronoun} was tired.",
-    "{name} was late because {pronoun} lost the book.",
-    "The old man asked {name} when {pronoun} was leaving.",
-    "{name} packed the bag, and {pronoun} opened the door.",
-)
-TOY = [
-    template.format(name=name, pronoun=pronoun)
-    for template in TEMPLATES
-    for name, pronoun in (("Mary", "she"), ("Tom", "he"))
-]
-"""Eight documents of one sentence each, whose pronoun follows from the name before it."""
-LONG = ["\n".join(SENTENCES), "\n".join(SENTENCES[::-1])]
-
-SMALL = TrainingConfig(
-    tokenizer="word",
-    vocabulary=160,
-    layers=1,
-    hidden=16,
-    embedding=12,
-    rows=6,
-    bptt_steps=16,
-    least_right_context=3,
-    language_model_share=0.5,
-    learning_rate=0.02,
-    warmup_steps=4,
-    steps=8,
-)
-
-
-@pytest.fixture(autouse=True)
-def one_thread_and_a_small_validation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Sums are taken in the same order on every machine; a dozen texts are enough to validate on."""
-    monkeypatch.setattr(loop, "VALIDATION_ROWS", 6)
-    monkeypatch.setattr(loop, "VALIDATION_BATCHES", 2)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-NewTrainer = Callable[..., Trainer]
-
-
-@pytest.fixture
-def new_trainer(tmp_path: Path) -> NewTrainer:
-    """A trainer with some settings changed; those of one test share a run's folder and the texts."""
-
-    def new(texts: list[str] = LONG, held_out: list[str] | None = TOY, **changed: Any) -> Trainer:
-        config = replace(SMALL, **changed)
-        tokenizer = tiny_tokenizer(config.tokenizer)
-        tokens = tiny_shards(tmp_path / "shards", texts, tokenizer)
-        valid = None if held_out is None else tiny_shards(tmp_path / "valid-shards", held_out, tokenizer)
-        return Trainer(config, tokenizer, tokens, valid, load_pairs(), tmp_path / "run")
-
-    return new
-
-
-def _nothing(trainer: Trainer) -> None:
-    pass
-
-
-def _stop_at(step: int) -> Callable[[Trainer], None]:
-    def listener(trainer: Trainer) -> None:
-        trainer.stop_requested = trainer.n_steps == step
-
-    return listener
-
-
-def _assert_same_run(ours: Trainer, theirs: Trainer) -> None:
-    """Bit for bit: weights, optimiser, carried states, random numbers, places in the corpus."""
-    assert (ours.n_steps, ours.n_tokens) == (theirs.n_steps, theirs.n_tokens)
-    for name, weight in ours.network.named_weights().items():
-        assert torch.equal(weight, theirs.network.named_weights()[name]), name
-    averages, other = optimiser_tensors(ours.optimiser), optimiser_tensors(theirs.optimiser)
-    assert averages.keys() == other.keys()
-    assert all(torch.equal(averages[name], other[name]) for name in averages)
-    for layer, its in zip(ours.carried, theirs.carried, strict=True):
-        assert all(torch.equal(part, of_it) for part, of_it in zip(layer, its, strict=True))
-    assert ours.batches.state_dict() == theirs.batches.state_dict()
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"cell": "lstm", "dropout": 0.3, "layers": 2},
-        {"cell": "gru", "dropout": 0.0, "direction": "causal"},
-        {"cell": "rnn", "tokenizer": "character", "fragment_share": 0.0},
-        {"cell": "mlp", "dropout": 0.2, "fragment_share": 1.0},
-        {"cell": "gru", "steps": None, "epochs": 2.0},
-    ],
-    ids=["lstm with dropout", "causal gru", "streams of characters", "fragments alone", "in epochs"],
-)
-def test_a_run_stopped_and_resumed_ends_in_the_same_weights(new_trainer: NewTrainer, changed: dict[str, Any]) -> None:
-    straight = new_trainer(**changed)
-    assert straight.run(_nothing)
-
-    stopped = new_trainer(**changed)
-    assert not stopped.run(_stop_at(3))
-    assert stopped.n_steps == 3
-    torch.manual_seed(999)  # whatever else the new process did
-    resumed = new_trainer(**changed)
-    resumed.resume()
-    assert resumed.n_steps == 3
-    assert resumed.run(_nothing)
-    _assert_same_run(straight, resumed)
-
-
-def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(new_trainer: NewTrainer) -> None:
-    straight = new_trainer(dropout=0.3)
-    straight.run(_nothing)
-
-    def killed(trainer: Trainer) -> None:
-        if trainer.n_steps == 4:
-            trainer.config = replace(trainer.config, checkpoint_minutes=1e6)  # none is written after this one
-        if trainer.n_steps == 6:
-            raise KeyboardInterrupt
-
-    victim = new_trainer(dropout=0.3, checkpoint_minutes=0.0)
-    with pytest.raises(KeyboardInterrupt):
-        victim.run(killed)
-    resumed = new_trainer(dropout=0.3)
-    resumed.resume()
-    assert resumed.n_steps == 4
-    resumed.run(_nothing)
-    _assert_same_run(straight, resumed)
-
-
-def test_the_history_and_the_time_go_on_too(new_trainer: NewTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY_STEPS", 2)
-    stopped = new_trainer()
-    stopped.run(_stop_at(4))
-    resumed = new_trainer()
-    resumed.resume()
-    assert resumed.history == stopped.history
-    assert resumed.elapsed_seconds == stopped.elapsed_seconds > 0
-    resumed.run(_nothing)
-    assert [row["step"] for row in resumed.history] == [2, 4, 6, 8, 8]  # and the validation at the end
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(new_trainer: NewTrainer) -> None:
     runs = []
     for seed in (1, 1, 2):
         runs.append(new_trainer(seed=seed, dropout=0.3))
-        runs[-1].run(_nothing)
-    _assert_same_run(runs[0], runs[1])
+        runs[-1].run(nothing)
+    assert_same_run(runs[0], runs[1])
     assert not torch.equal(runs[0].network.output_bias, runs[2].network.output_bias)
-
-
-def test_other_settings_are_refused_on_resume_each_named_with_both_values(new_trainer: NewTrainer) -> None:
-    new_trainer().run(_nothing)
-    with pytest.raises(CheckpointError) as caught:
-        new_trainer(hidden=17, dropout=0.5).resume()
-    message = str(caught.value)
-    assert "was made with other settings: dropout was 0.1, now 0.5, hidden was 16, now 17." in message
-    assert "checkpoint.safetensors" in message
-
-
-def test_how_long_how_often_and_how_fast_may_change_on_resume(new_trainer: NewTrainer) -> None:
-    new_trainer().run(_nothing)
-    longer = new_trainer(steps=10, checkpoint_minutes=9.0, validate_every_steps=3, learning_rate=0.001)
-    longer.resume()
-    assert longer.run(_nothing)
-    assert longer.n_steps == 10
-    assert longer.history[-2]["learning_rate"] < 0.001  # the new rate's schedule, near its end
-
-
-def test_resuming_without_a_checkpoint_is_told_in_a_sentence(new_trainer: NewTrainer) -> None:
-    with pytest.raises(CheckpointError, match=r"there is no checkpoint .*; train without --resume first"):
-        new_trainer().resume()
 
 
 def test_a_run_that_diverges_says_where_and_leaves_its_checkpoint(new_trainer: NewTrainer) -> None:
@@ -217,7 +52,7 @@ def test_a_run_that_diverges_says_where_and_leaves_its_checkpoint(new_trainer: N
     assert trainer.checkpoint_path.read_bytes() == before["file"]
     slower = new_trainer(learning_rate=0.01)
     slower.resume()
-    assert slower.run(_nothing)
+    assert slower.run(nothing)
 
 
 def test_a_run_that_diverges_before_its_first_checkpoint_names_none(new_trainer: NewTrainer) -> None:
@@ -225,7 +60,7 @@ def test_a_run_that_diverges_before_its_first_checkpoint_names_none(new_trainer:
     with torch.no_grad():
         trainer.network.projection_bias[0] = torch.nan
     with pytest.raises(DivergedError, match="No checkpoint was saved yet: train again with a smaller --learning-rate"):
-        trainer.run(_nothing)
+        trainer.run(nothing)
 
 
 def test_only_the_streams_that_went_wrong_are_named(new_trainer: NewTrainer) -> None:
@@ -237,51 +72,6 @@ def test_only_the_streams_that_went_wrong_are_named(new_trainer: NewTrainer) -> 
     trainer._recent = []
     with pytest.raises(DivergedError, match=r"batch 1: stream 2 at token \d+ of text\d\): the weights"):
         trainer.step()
-
-
-def test_weights_that_are_no_numbers_are_not_saved_over_those_that_were(new_trainer: NewTrainer) -> None:
-    trainer = new_trainer()
-    trainer.step()
-    trainer.save()
-    whole = trainer.checkpoint_path.read_bytes()
-    trainer.step()
-    with torch.no_grad():
-        trainer.network.output_bias[3] = torch.inf
-    with pytest.raises(DivergedError, match=r"network.output.bias held no .* after step 1: .*of step 1:"):
-        trainer.save()
-    assert trainer.checkpoint_path.read_bytes() == whole
-
-
-@pytest.mark.parametrize(
-    ("what", "now"),
-    [
-        ("training texts", {"texts": [LONG[0], TOY[0]]}),
-        ("validation texts", {"held_out": TOY[:4]}),
-        ("validation texts", {"held_out": None, "validation_share": 0.2}),
-    ],
-)
-def test_other_texts_than_the_checkpoint_s_are_refused(new_trainer: NewTrainer, what: str, now: dict[str, Any]) -> None:
-    first = new_trainer(validation_share=0.2)
-    first.run(_nothing)
-    whole = first.checkpoint_path.read_bytes()
-    with pytest.raises(CheckpointError, match=rf"was made with another {what} than now. Give the same texts"):
-        new_trainer(**({"validation_share": 0.2} | now)).resume()
-    assert first.checkpoint_path.read_bytes() == whole
-
-
-def test_a_damaged_checkpoint_is_gone_on_from_the_one_before(
-    new_trainer: NewTrainer, caplog: pytest.LogCaptureFixture
-) -> None:
-    straight = new_trainer(dropout=0.3)
-    straight.run(_nothing)
-    new_trainer(dropout=0.3, checkpoint_minutes=0.0).run(_nothing)  # steps 1 to 8; two checkpoints remain
-    path = straight.checkpoint_path
-    path.write_bytes(path.read_bytes()[:-1])
-    resumed = new_trainer(dropout=0.3)
-    resumed.resume()
-    assert "is damaged" in caplog.text
-    resumed.run(_nothing)
-    _assert_same_run(straight, resumed)
 
 
 LEARNING = {
@@ -311,7 +101,7 @@ def test_the_pronoun_is_learnt_and_the_loss_goes_down(
     trainer = new_trainer(TOY * 20, cell=cell, direction=direction, **LEARNING)
     trainer.validation = _whole_sentences(tmp_path / "sentences", trainer)
     assert trainer.validate().margins["left"].balanced_accuracy(0) != 1
-    assert trainer.run(_nothing)
+    assert trainer.run(nothing)
     untrained, first, last, final = (trainer.history[n] for n in (0, 1, -2, -1))
     for context in ("left", "both") if direction == "bidirectional" else ("left",):
         assert final[f"valid_he/she_{context}"] == 1.0
@@ -323,7 +113,7 @@ def test_the_pronoun_is_learnt_and_the_loss_goes_down(
 def test_a_network_without_memory_stays_at_chance(new_trainer: NewTrainer, tmp_path: Path) -> None:
     trainer = new_trainer(TOY * 20, cell="mlp", **LEARNING)
     trainer.validation = _whole_sentences(tmp_path / "sentences", trainer)
-    trainer.run(_nothing)
+    trainer.run(nothing)
     for context in ("left", "both"):  # the words beside the pronoun are the same for he and she
         assert trainer.history[-1][f"valid_he/she_{context}"] == 0.5
 
@@ -366,7 +156,7 @@ def test_the_held_out_end_of_the_corpus_is_never_trained_on(new_trainer: NewTrai
 def test_a_batch_that_asks_nothing_changes_no_weight(new_trainer: NewTrainer) -> None:
     trainer = new_trainer(["the old house"] * 20, language_model_weight=0.0, weight_decay=0.5)
     before = trainer.network.weights()
-    assert trainer.run(_nothing)
+    assert trainer.run(nothing)
     assert trainer.n_steps == 8
     assert all((before[name] == weight).all() for name, weight in trainer.network.weights().items())
 
@@ -382,7 +172,7 @@ def test_the_weight_of_the_contrast_rises_to_its_whole(new_trainer: NewTrainer) 
 
 def test_the_contrast_alone_is_learnt_without_the_language_model(new_trainer: NewTrainer) -> None:
     trainer = new_trainer(TOY * 20, language_model_weight=0.0, **LEARNING)
-    trainer.run(_nothing)
+    trainer.run(nothing)
     assert trainer.history[-2]["train_contrast_left_nats"] < 0.5 * np.log(2)
     assert trainer.history[-2]["train_left_nats"] is None
     assert trainer.history[-1]["valid_left_nats"] is None
@@ -428,12 +218,3 @@ def test_every_step_is_told_and_the_log_holds_means(new_trainer: NewTrainer, mon
     assert rows == [(4, True), (6, False), (8, True), (8, False)]  # false: a validation
     mean = trainer.history[2]["train_left_nats"]
     assert min(term for term in terms[4:7] if term) * 0.5 < mean < max(term for term in terms[4:7] if term) * 1.5
-
-
-def test_a_resumed_run_that_was_finished_stays_as_it_is(new_trainer: NewTrainer) -> None:
-    finished = new_trainer()
-    finished.run(_nothing)
-    again = new_trainer()
-    again.resume()
-    assert again.run(_nothing)
-    _assert_same_run(finished, again)

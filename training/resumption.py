@@ -1,4 +1,4 @@
-"""Where a training stands, as a checkpoint, and back: what is in it, and which run may go on from it.
+"""Resuming: what a checkpoint of a trainer holds, which run may go on from it, and how.
 
 Knows the trainer's parts; how a checkpoint is written and read stands in checkpoint.py.
 """
@@ -64,7 +64,7 @@ def check_same_run(trainer: Trainer, checkpoint: Checkpoint) -> None:
         )
 
 
-def go_on_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
+def resume_from(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Puts the trainer, and torch's random numbers, where the checkpoint stood."""
     trainer.network.load_weights({name: t.numpy() for name, t in checkpoint.group("network.").items()})
     load_optimiser(trainer.optimiser, checkpoint.group("optimiser."))
