@@ -14,11 +14,16 @@ from training.evaluation.tables import Table
 from training.pictures import Picture
 
 
-def filled(template: str, **parts: str) -> str:
-    """The template of that file name in `training/` with its parts put in, which are HTML already, and the style."""
-    folder = resources.files("training")
-    style = (folder / "page.css").read_text(encoding="utf-8")
-    return Template((folder / template).read_text(encoding="utf-8")).substitute(style=style, **parts)
+def filled(template: str, title: str, **parts: str) -> str:
+    """A page: the template of that file name in `training/` with its parts put in, the title among them, below the
+    head that all pages share. All are HTML already.
+    """
+    content = Template(_file(template)).substitute(title=title, **parts)
+    return Template(_file("page.html")).substitute(title=title, style=_file("page.css"), content=content)
+
+
+def _file(name: str) -> str:
+    return (resources.files("training") / name).read_text(encoding="utf-8")
 
 
 def table(shown: Table) -> str:

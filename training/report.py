@@ -52,6 +52,7 @@ def page(metadata: Mapping[str, Any], history: History, held_out: HeldOut) -> st
     contexts = {CONTEXT_NAMES.get(one.context, one.context): one for one in first}
     return filled(
         "report.html",
+        title=html.escape(f"{metadata['name']}: training report"),
         name=html.escape(metadata["name"]),
         summary=html.escape(
             f"{network['direction']} {network['cell']}, {network['n_layers']} layers of {network['hidden_size']:,} "

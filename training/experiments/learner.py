@@ -37,12 +37,12 @@ class Recipe:
 
     steps: int = 300
     rows: int = 32
-    """Stories of a step."""
+    """Of a step: stories, or windows of text."""
     warmup_steps: int = 20
     weight_decay: float = 0.0
     gradient_clip: float = 1.0
     rates: tuple[float, ...] = (0.001, 0.003, 0.01)
-    """Learning rates that are tried, cell by cell, on another seed's stories."""
+    """Learning rates that are tried, cell by cell, on what no figure comes from."""
     initial: str = PROJECT
     """Initial weights: PROJECT's (model/network.py) or TORCH's."""
 
@@ -61,16 +61,26 @@ def learn(config: NetworkConfig, questions: Questions, recipe: Recipe, learning_
     optimiser = make_optimiser(network, learning_rate, recipe.weight_decay)
     for step in range(recipe.steps):
         batch = questions.chosen(random.integers(len(questions), size=recipe.rows))
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate * learning_rate_factor(step, recipe.warmup_steps, step / recipe.steps)
         loss = torch.nn.functional.softplus(-margins(network, batch)).mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip_gradients(network.parameters(), recipe.gradient_clip)
-        if not math.isfinite(norm):
-            raise DivergedError(f"a {config.cell} at the rate {learning_rate:g} has no finite gradient, step {step}.")
-        optimiser.step()
+        descend(network, optimiser, loss, recipe, learning_rate, step)
     return network
+
+
+def descend(
+    network: Network, optimiser: torch.optim.Optimizer, loss: Tensor, recipe: Recipe, learning_rate: float, step: int
+) -> None:
+    """Step `step` (from 0) of a recipe, down the loss's gradient; `learning_rate`: the schedule's peak.
+
+    Raises DivergedError, the weights as they were, when the gradient is not finite.
+    """
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate * learning_rate_factor(step, recipe.warmup_steps, step / recipe.steps)
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if not math.isfinite(clip_gradients(network.parameters(), recipe.gradient_clip)):
+        cell = network.config.cell
+        raise DivergedError(f"a {cell} at the rate {learning_rate:g} has no finite gradient, step {step}.")
+    optimiser.step()
 
 
 def new_network(config: NetworkConfig, initial: str, seed: int) -> Network:

@@ -10,8 +10,8 @@ from model.structure import n_weights
 from training.evaluation.metrics import accuracy
 from training.evaluation.tables import Table
 from training.experiments.learner import PROJECT, TORCH, Recipe, Tuned, answered, learn, reference_config, tuned
-from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, verdict
-from training.experiments.seed_statistics import SeedMean, difference, over_seeds
+from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, told_apart
+from training.experiments.seed_statistics import SeedMean, over_seeds
 from training.experiments.sizes import matched
 from training.experiments.small_stories import Questions, memory_questions
 from training.pictures import Panel
@@ -134,8 +134,5 @@ def _panel(condition: Condition, means: dict[str, list[SeedMean]], distances: tu
 def _findings(condition: Condition, means: dict[str, list[SeedMean]], farthest: int) -> list[str]:
     last = {cell: figures[-1] for cell, figures in means.items()}
     found = [f"{NAMES[cell]} {told(mean)}" for cell, mean in last.items()]
-    sentences = [f"{condition.name[0].upper()}{condition.name[1:]}, over {farthest} words: {', '.join(found)}."]
-    for first, second in (("lstm", "rnn"), ("gru", "rnn"), ("lstm", "gru")):
-        apart = difference(last[first].values, last[second].values)
-        sentences.append(f"There {NAMES[first]} minus {NAMES[second]}: {told(apart)}, {verdict(apart)}.")
-    return sentences
+    summary = f"{condition.name[0].upper()}{condition.name[1:]}, over {farthest} words: {', '.join(found)}."
+    return [summary, *told_apart(last)]

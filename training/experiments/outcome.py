@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from training.evaluation.tables import Table
-from training.experiments.seed_statistics import SeedMean
+from training.experiments.seed_statistics import SeedMean, difference
 from training.page import figures, filled, table, tables
 from training.pictures import COLOURS, MARKERS, Line, Panel, Picture, picture
 
@@ -117,6 +117,7 @@ class Report:
             rows += [(r["name"], f"{r['bytes']:,} bytes, SHA-256 {r['sha256']}") for r in records]
         return filled(
             "experiment.html",
+            title=html.escape(f"{self.name}: experiment"),
             name=html.escape(self.name),
             claim=html.escape(self.claim),
             findings="".join(f"<li>{html.escape(finding)}</li>" for finding in self.findings),
@@ -163,3 +164,12 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(entry) for entry in value]
     return value
+
+
+def told_apart(by_cell: Mapping[str, SeedMean]) -> list[str]:
+    """A sentence for every two of LSTM, GRU and RNN: the difference, paired by seed, and whether it is one."""
+    sentences = []
+    for first, second in (("lstm", "rnn"), ("gru", "rnn"), ("lstm", "gru")):
+        apart = difference(by_cell[first].values, by_cell[second].values)
+        sentences.append(f"There {NAMES[first]} minus {NAMES[second]}: {told(apart)}, {verdict(apart)}.")
+    return sentences

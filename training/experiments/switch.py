@@ -11,7 +11,7 @@ from training.evaluation.metrics import accuracy
 from training.evaluation.tables import Table
 from training.experiments.gates import KEEPING_GATE, MEMORY, activations, mean_by_role, selectivity, top_units
 from training.experiments.learner import Recipe, answered, learn, reference_config, tuned
-from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, verdict
+from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, told_apart, verdict
 from training.experiments.seed_statistics import SeedMean, difference, over_seeds
 from training.experiments.sizes import matched
 from training.experiments.small_stories import ELSEWHERE, NEW_OTHER, NEW_SAME, ROLES, Questions, switch_questions
@@ -141,10 +141,7 @@ def _findings(accuracies: dict[str, list[SeedMean]], gates: dict[str, dict[int, 
     most = SWITCHES[-1]
     last = {cell: figures[-1] for cell, figures in accuracies.items()}
     found = [f"{NAMES[cell]} {told(mean)}" for cell, mean in last.items()]
-    sentences = [f"With {most} changes: {', '.join(found)}."]
-    for first, second in (("lstm", "rnn"), ("gru", "rnn"), ("lstm", "gru")):
-        apart = difference(last[first].values, last[second].values)
-        sentences.append(f"There {NAMES[first]} minus {NAMES[second]}: {told(apart)}, {verdict(apart)}.")
+    sentences = [f"With {most} changes: {', '.join(found)}.", *told_apart(last)]
     for cell, means in gates.items():
         gate = KEEPING_GATE[cell].replace("_", " ")
         for role, against in ((NEW_OTHER, ELSEWHERE), (NEW_OTHER, NEW_SAME)):

@@ -18,10 +18,10 @@ from torch import Tensor
 from model.config import NetworkConfig
 from model.network import Network, TorchState
 from training.corpus import read_documents
-from training.errors import DivergedError, ExperimentError
-from training.experiments.learner import PROJECT, new_network
+from training.errors import ExperimentError
+from training.experiments.learner import Recipe, descend, new_network
 from training.fit_tokenizer import fit_tokenizer
-from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser
+from training.optimisation import make_optimiser
 from training.stories import story_documents
 
 VOCABULARY_SIZE = 1000
@@ -41,15 +41,12 @@ class TextSlice:
 
 
 @dataclass(frozen=True)
-class TextRecipe:
-    """How long and in which windows; the same for every cell."""
+class TextRecipe(Recipe):
+    """The same for windows of text, whose loss is looked at now and then."""
 
     steps: int = 240
     rows: int = 16
     bptt_steps: int = 32
-    warmup_steps: int = 20
-    weight_decay: float = 0.0
-    gradient_clip: float = 1.0
     rates: tuple[float, ...] = (0.003, 0.01, 0.03)
     looks: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
     """After which shares of the steps the loss is measured."""
@@ -104,7 +101,7 @@ def learn_text(
 
     The seed gives the weights and where in the text each row begins; rows read on from there and carry their state.
     """
-    network = new_network(config, PROJECT, seed)
+    network = new_network(config, recipe.initial, seed)
     optimiser = make_optimiser(network, rate, recipe.weight_decay)
     places = np.random.default_rng([seed, 1]).integers(len(text), size=recipe.rows)
     state = network.initial_state(recipe.rows)
@@ -114,14 +111,8 @@ def learn_text(
         started = time.process_time()
         window = text[(places[None] + np.arange(recipe.bptt_steps + 1)[:, None]) % len(text)]  # (T + 1, B)
         places = (places + recipe.bptt_steps) % len(text)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * learning_rate_factor(step, recipe.warmup_steps, step / recipe.steps)
         loss, state = _loss(network, torch.from_numpy(window), state)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if not np.isfinite(clip_gradients(network.parameters(), recipe.gradient_clip)):
-            raise DivergedError(f"a {config.cell} at the rate {rate:g} has no finite gradient, step {step}.")
-        optimiser.step()
+        descend(network, optimiser, loss, recipe, rate, step)
         state = [tuple(part.detach() for part in layer) for layer in state]
         seconds += time.process_time() - started
         if step + 1 in looks_at:
