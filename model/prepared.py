@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from model.blanks import BlankedText, FilledBlank
 from model.bundle import Bundle
 from model.cloze import CONTEXTS, ClozeRequest, ClozeWarning
+from model.cloze_warnings import edit_warnings, reading_warnings
 from model.errors import (
     RequestError,
     TargetError,
@@ -75,7 +76,12 @@ def prepare(request: ClozeRequest, bundle: Bundle, limits: Limits) -> PreparedCl
     else:
         prepared = _prepare_targets(request, blanked, bundle, limits)
     if edits:  # read twice: before and after
-        prepared = replace(prepared, edits=edits, n_tokens=2 * prepared.n_tokens)
+        places = [term.place for term in prepared.terms]
+        if prepared.vocabulary_place is not None:
+            places.append(prepared.vocabulary_place)
+        unread = edit_warnings(blanked, edits, places, request.context)
+        warnings = (*prepared.warnings, *unread)
+        prepared = replace(prepared, edits=edits, warnings=warnings, n_tokens=2 * prepared.n_tokens)
     if prepared.n_tokens > limits.max_tokens_read:
         raise TooManyError(
             f"this question makes the network read {prepared.n_tokens:,} tokens, once for every way to fill the text; "
@@ -222,7 +228,7 @@ def _prepared(
             check_trace(request.trace, bundle.network, blanked.n_tokens, limits.max_trace_values, bundle.gender_units)
         )
     asked = terms if place is None else (Term(place, WORD_ENDS),)
-    warnings = tuple(_warnings(blanked, fills if place is None and not over_vocabulary else (), bundle))
+    warnings = reading_warnings(blanked, fills if place is None and not over_vocabulary else (), bundle)
     n_tokens = tokens_to_read(asked)
     return PreparedCloze(
         request,
@@ -281,20 +287,3 @@ def _fills(blanked: BlankedText, blank: int, targets: tuple[str, ...], limits: L
             )
         fills[fill.filled] = fill
     return tuple(fills.values())
-
-
-def _warnings(blanked: BlankedText, fills: tuple[tuple[FilledBlank, ...], ...], bundle: Bundle) -> list[ClozeWarning]:
-    source = blanked.text.source
-    warnings = [
-        ClozeWarning("unknown_piece", start, end, f"{source[start:end]!r:.80} is unknown to this model.")
-        for start, end in blanked.unknown_spans()
-    ]
-    for blank, candidates in enumerate(fills):
-        for fill in candidates:
-            if bundle.tokenizer.unknown_id in fill.word_ids:
-                start, end = blanked.source_span(blank)
-                message = (
-                    f"target {fill.target!r:.80} holds a piece unknown to this model; its probability means little."
-                )
-                warnings.append(ClozeWarning("unknown_target", start, end, message))
-    return warnings

@@ -2,6 +2,7 @@
 
 import { byId, element } from "./element.js";
 import { pictureOf } from "./picture.js";
+import { editInOneWord } from "./state.js";
 
 const PIXELS = 2; // of a PNG, for each of the page's
 
@@ -60,19 +61,20 @@ async function png(shown) {
 
 const quoted = (value) => (/[",\n\r]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
 
-/** One number a line: model, what, unit, the token and its place, value. */
+/** One number a line: model, what, unit, the token and its place, value, and the edits of the network it comes from. */
 function csvOf(answers, figure) {
-  const lines = [["model", "quantity", "unit", "token_index", "token", "start", "end", "value"]];
+  const editsOf = ({ edits }) => edits.map(editInOneWord).join(" "); // belief is read without
+  const lines = [["model", "quantity", "unit", "token_index", "token", "start", "end", "value", "edits"]];
   answers.filter((answer) => answer.result).forEach((answer) => {
     answer.result.blanks.forEach((blank, index) => blank.predictions.forEach((one) =>
-      lines.push([answer.model, `probability of ${one.target}`, "", `blank ${index}`, one.filled, blank.start, blank.end, one.probability])));
+      lines.push([answer.model, `probability of ${one.target}`, "", `blank ${index}`, one.filled, blank.start, blank.end, one.probability, editsOf(answer)])));
   });
   const { answer, columns, traced, site, pair } = figure.shown;
   columns.forEach((column, index) => {
     const place = [index, column.text, column.start, column.end];
-    if (column.evidence !== null) lines.push([answer.model, `evidence for ${pair[0]} against ${pair[1]}`, "", ...place, column.evidence]);
-    if (column.belief !== null) lines.push([answer.model, `belief in ${pair[0]} against ${pair[1]}`, "", ...place, column.belief]);
-    traced.units.forEach((unit, row) => lines.push([answer.model, site, unit, ...place, traced.values[index][row]]));
+    if (column.evidence !== null) lines.push([answer.model, `evidence for ${pair[0]} against ${pair[1]}`, "", ...place, column.evidence, editsOf(answer)]);
+    if (column.belief !== null) lines.push([answer.model, `belief in ${pair[0]} against ${pair[1]}`, "", ...place, column.belief, ""]);
+    traced.units.forEach((unit, row) => lines.push([answer.model, site, unit, ...place, traced.values[index][row], editsOf(answer)]));
   });
   return `${lines.map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`;
 }

@@ -51,7 +51,10 @@ export function fromAddress(address) {
 }
 
 // As on the command line, SITE:UNITS:FIRST-LAST:set=0, with the model behind.
-const spellEdit = ({ model, site, units, first, last, does }) => `${site}:${spellUnits(units)}:${first}-${last}:${does}@${model}`;
+const spellEdit = (edit) => `${editInOneWord(edit)}@${edit.model}`;
+
+/** An edit as `anaphora fill --intervene` takes it. */
+export const editInOneWord = ({ site, units, first, last, does }) => `${site}:${spellUnits(units)}:${first}-${last}:${does}`;
 
 function readEdit(spelled) {
   const found = /^([a-z0-9_.]+):(all|\d{1,5}(?:[-,]\d{1,5})*):(\d{1,5})-(\d{1,5}):([a-z]+(?:=[-.\d]+)?)@(.+)$/.exec(spelled);

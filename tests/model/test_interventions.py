@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model import equations
+from model.blanks import BlankedText
 from model.cells import CELL_TYPES, sigmoid
 from model.cloze import ClozeRequest, ClozeResult
 from model.equations import EquationsReader
@@ -331,3 +332,37 @@ def test_limits_of_edits_are_stated() -> None:
     assert once.cloze(TEXT).blanks
     with pytest.raises(RequestError, match=r"read 16 tokens.*the limit is 10"):  # before and after
         once.cloze(TEXT, interventions=[NONE_EDITED])
+
+
+# ---------------------------------------------------------------------------------------------- edits without effect
+
+
+@pytest.mark.parametrize("kind", ["subword", "word", "character"])
+@pytest.mark.parametrize("context", ["both", "left"])
+@pytest.mark.parametrize("direction", ["causal", "bidirectional"])
+def test_an_edit_is_warned_of_exactly_where_no_answer_can_depend_on_it(direction: str, context: str, kind: str) -> None:
+    """Every token, read forward and backward, the hidden state of the top layer set far away."""
+    model = language_model("lstm", direction, kind)
+    n_tokens = BlankedText("Tom said ___ was.", model.tokenizer).n_tokens
+    for way in ("forward", "backward")[: 1 + (direction == "bidirectional")]:
+        for token in range(n_tokens):
+            edits = asked([(f"layer1.{way}.hidden_state", [0, 1, 2, 3, 4, 5], (token, token), "set", 3.0)])
+            result = model.cloze("Tom said ___ was.", ["he", "met"], context=context, interventions=edits)
+            changes = result.blanks != result.without_interventions
+            assert changes != bool([w for w in result.warnings if w.type == "unread_edit"]), (way, token)
+
+
+def test_the_warning_of_an_unread_edit_says_which_and_why() -> None:
+    model = language_model("lstm", "bidirectional")
+    late: Edit = (HELD, [0], (6, 7), "set", 1.0)
+    early: Edit = ("layer0.backward.forget_gate", [0], (0, 1), "set", 1.0)
+    result = model.cloze(TEXT, interventions=asked([late, early]))
+    assert [(w.type, TEXT[w.start : w.end]) for w in result.warnings] == [("unread_edit", "___")] * 2
+    assert [w.message for w in result.warnings] == [
+        "interventions[0], of layer1.forward.hidden_state, tokens 6 to 7, changes no answer: "
+        "what is read forward for the answer is tokens 0 to 3.",
+        "interventions[1], of layer0.backward.forget_gate, tokens 0 to 1, changes no answer: "
+        "what is read backward for the answer is tokens 5 to 8.",
+    ]
+    left = model.cloze(TEXT, context="left", interventions=asked([early]))
+    assert left.warnings[0].message.endswith("changes no answer: with context 'left' nothing is read backward.")

@@ -100,6 +100,9 @@ def test_a_saved_picture_tells_the_edits_that_were_in_force(open_page: Opens, ap
     ]
     heights = [float(text.get("y", "0")) for text in texts]
     assert heights.count(float(told[0].get("y", "0"))) == heights.count(float(told[1].get("y", "0"))) == 1
+    with saved(page, "csv", tmp_path).open(newline="") as lines:
+        edited = {row["edits"] for row in csv.DictReader(lines) if row["quantity"] == "layer1.forward.forget_gate"}
+    assert edited == {"layer1.forward.forget_gate:10:3-3:set=0 layer1.forward.forget_gate:20:4-4:set=0"}
     page.click("#clear")
     expect(page.locator("#blanks-0")).not_to_contain_text("was")
     assert "edited" not in saved(page, "svg", tmp_path).read_text()
