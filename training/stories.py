@@ -41,7 +41,9 @@ MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
 END = 0xE300
 """Marks where a mention or a pronoun that is not asked ends."""
 SENTENCE_START = re.compile("((?:^|[.!?][\"']? |\n)[\"']?[\ue000-\ue2ff]*[\"']?)([a-z])")
-BEFORE_VOWEL = re.compile(r"\b([Aa])(?= (?:[aeio]|u(?!s[aeiu]|ni|ti))(?!ne\b|nce\b))")
+BEFORE_VOWEL = re.compile(
+    r"\b([Aa])(?= (?:[AIOaio](?!ne\b|nce\b)|[Ee](?![uw])|u(?!s[aeiu]|ni|ti)|h(?:eir|our|onest|onou?r)))"
+)
 """An article before a word that begins with the sound of a vowel, whoever brought it: an apple, a university."""
 SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
 DEEPEST_EXPANSION = 50

@@ -195,10 +195,11 @@ def test_a_rule_without_parameters_knows_no_persons() -> None:
 
 
 def test_an_article_fits_the_word_that_a_rule_brings() -> None:
-    rules = {"thing": ["apple"], "bill": ["university bill"], "own": ["usual umbrella"], "other": ["umbrella"]}
-    text = "{S} lost a [thing], a [bill], a [own] and a [other]. {S.he?} left."
+    rules = {"thing": ["apple"], "bill": ["university bill"], "own": ["usual umbrella"], "other": ["European umbrella"]}
+    text = "{S}, a American and a heir, lost a [thing], a [bill], a [own] and a [other] in a hour. {S.he?} left."
     told = grammar(text, cast={"S": "any | name"}, rules=rules).story(Random(0)).text
-    assert "lost an apple, a university bill, a usual umbrella and an umbrella." in told
+    assert ", an American and an heir, lost an apple, a university bill, a usual umbrella " in told
+    assert " and a European umbrella in an hour." in told
 
 
 def test_no_two_persons_of_a_story_are_called_by_the_same_noun() -> None:
