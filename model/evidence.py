@@ -111,7 +111,8 @@ def prepare_evidence(
     if n_read > max_tokens_read:
         raise TooManyError(
             f"evidence reads the text once without each of its {n_tokens:,} tokens, {n_read:,} steps and predictions "
-            f"in all; the limit is {max_tokens_read:,}. Send a shorter text, or only what stands near the blank.",
+            f"in all; the limit on one question leaves {max_tokens_read:,} for them, after the question itself. Send a "
+            "shorter text, or only what stands near the blank.",
             "evidence",
         )
     index: dict[Term, int] = {}
