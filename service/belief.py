@@ -42,7 +42,7 @@ async def believe(engine: Engine, request: Request, body: BeliefBody) -> bytes |
         request,
         _chained(first, events),
         engine.settings.stream_seconds(),
-        beside_error=lambda: {"state": reading.state},
+        beside_error=lambda: {"state": reading.state, "n_characters": reading.n_characters},
     )
 
 
@@ -58,12 +58,13 @@ def _check_length(engine: Engine, body: BeliefBody) -> None:
 
 
 class _Reading:
-    """One request's text, part read. `state`: after the tokens that have been taken."""
+    """One request's text, part read. `state`: after the first `n_characters` code points of it, whose settled tokens have
+    been taken; the others are pending in it."""
 
     def __init__(self, engine: Engine, served: ServedModel, stream: BeliefStream, text: str) -> None:
         self._engine, self._served, self._stream, self._text = engine, served, stream, text
         self._metrics = engine.metrics.of_model(served.name)
-        self.state = stream.state
+        self.state, self.n_characters = stream.state, 0
 
     async def settled(self) -> AsyncGenerator[list[dict[str, Any]], None]:
         """The settled tokens, slice by slice; `state` follows once a slice's tokens have been taken."""
@@ -71,7 +72,7 @@ class _Reading:
         for start in range(0, max(len(self._text), 1), size):
             tokens, state = await self._engine.compute(partial(self._settle, self._text[start : start + size]))
             yield tokens
-            self.state = state
+            self.state, self.n_characters = state, min(start + size, len(self._text))
 
     async def provisional(self) -> list[dict[str, Any]]:
         """The tokens after the settled ones."""

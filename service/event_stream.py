@@ -68,7 +68,7 @@ class EventStream(Response):
             if isinstance(error, TimeoutError) and limit.expired():
                 error = DeadlineError(
                     f"the stream took {self._max_seconds:g} seconds, which is the limit; go on from the state that is "
-                    "sent with this"
+                    "sent with this, with the text after its n_characters"
                 )
             data = self._told(error)
             try:

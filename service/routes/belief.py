@@ -28,7 +28,7 @@ async def belief(request: Request) -> Response:
     """P(first of a pair) at every token, if a pronoun came next; a long text in chunks, each with the state before.
 
     With `stream` the answer is server-sent events: groups of settled tokens, then `end` with what a plain reply holds,
-    or `error` with the state to go on from.
+    or `error` with the state to go on from, and how many characters of the text (code points) it has taken in.
     """
     engine = request.app.state.engine
     return await answered(request, BeliefBody, lambda body: believe(engine, request, body))

@@ -223,7 +223,8 @@ def test_a_stream_past_its_time_ends_with_an_error_and_the_state_to_go_on_from(
         sent = [token for _, each in events[:-1] for token in each["tokens"]]
         monkeypatch.undo()
         state = data["state"]
-        rest = await client.post("/v1/belief", json={"text": LONG[2 * 2048 :], "state": state, "stream": True})
+        assert data["n_characters"] == 2 * 2048
+        rest = await client.post("/v1/belief", json={"text": LONG[data["n_characters"] :], "state": state, "stream": True})
         assert_are(sent + [token for _, each in events_of(rest.text) for token in each["tokens"]], whole)
         assert "anaphora_inference_requests 0.0" in (await client.get("/metrics")).text
         failures = (await client.get("/metrics")).text
@@ -239,7 +240,7 @@ def test_what_fails_in_the_middle_is_an_event(model: LanguageModel) -> None:
         events = events_of((await client.post("/v1/belief", json={"text": text, "stream": True})).text)
         name, data = events[-1]
         assert (name, data["error"]["code"]) == ("error", "text_too_long")
-        assert data["state"]
+        assert data["state"] and len(LONG) < data["n_characters"] < len(text)
         assert events[0][0] == "message"
 
     with_client(app_of(model), use)
