@@ -51,8 +51,8 @@ class Answering:
     ) -> list[ClozeResult]:
         """The answers to questions with the same edits, or none."""
         if edits:
-            before = self._conclude(questions, EquationsReader(self.network, is_wanted=is_wanted))
             after = self._conclude(questions, EquationsReader(self.network, edits, is_wanted=is_wanted))
+            before = self._conclude(questions, EquationsReader(self.network, is_wanted=is_wanted), after)
             results = [replace(new, without_interventions=old.blanks) for new, old in zip(after, before, strict=True)]
         else:
             results = self._conclude(questions, self.runtime)
@@ -60,8 +60,10 @@ class Answering:
             self._looked_into(question, result, is_wanted) for question, result in zip(questions, results, strict=True)
         ]
 
-    def _conclude(self, questions: Sequence[PreparedCloze], reader: Reader) -> list[ClozeResult]:
-        """Probabilities, read in one batch."""
+    def _conclude(
+        self, questions: Sequence[PreparedCloze], reader: Reader, beside: Sequence[ClozeResult] | None = None
+    ) -> list[ClozeResult]:
+        """Probabilities, read in one batch; with the words of other answers to these questions, if there are some."""
         terms: dict[Term, int] = {}
         places: dict[Place, int] = {}
         for question in questions:
@@ -76,8 +78,9 @@ class Answering:
                 question,
                 values[[terms[term] for term in question.terms]],
                 None if question.vocabulary_place is None else rows[places[question.vocabulary_place]],
+                None if beside is None else beside[number],
             )
-            for question in questions
+            for number, question in enumerate(questions)
         ]
 
     def _looked_into(self, question: PreparedCloze, result: ClozeResult, is_wanted: Callable[[], bool]) -> ClozeResult:

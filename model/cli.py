@@ -28,7 +28,12 @@ STANDARD_INPUT = "-"
 def fill(argv: Sequence[str]) -> int:
     """`anaphora fill TEXT...`. Raises AnaphoraError; what was answered before is printed by then."""
     parser = fill_parser()
-    arguments = parser.parse_intermixed_args(argv)
+    # Only before a "--", which argparse's intermixed parsing would drop: what follows is text, whatever it begins with.
+    end = argv.index("--") if "--" in argv else len(argv)
+    arguments = parser.parse_intermixed_args(argv[:end])
+    arguments.text += argv[end + 1 :]
+    if not arguments.text:
+        parser.error("the following arguments are required: TEXT")
     if (arguments.sites or arguments.units) and not arguments.trace:
         parser.error("--sites and --units choose what --trace shows; add --trace OUT.html")
     texts = _texts(arguments.text)
@@ -65,7 +70,10 @@ def fill_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "text", nargs="+", metavar="TEXT", help="a text with a blank; - reads one a line from standard input"
+        "text",
+        nargs="*",
+        metavar="TEXT",
+        help="a text with a blank; - reads one a line from standard input; a text that begins with - comes after --",
     )
     parser.add_argument(
         "--targets",

@@ -91,7 +91,8 @@ class ClozeResult:
     trace: Trace | None = None
     evidence: Evidence | None = None
     without_interventions: tuple[Blank, ...] | None = None
-    """The blanks as they were before the request's interventions, read by the same face."""
+    """The blanks as they were before the request's interventions, read by the same face; with `top_k` their best words,
+    then those of `blanks` that were not among them."""
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of "results" in the HTTP reply."""

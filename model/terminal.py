@@ -52,7 +52,8 @@ def told(result: ClozeResult) -> str:
         lines += _table(title, "log-probability", rows)
     if result.joint:
         rows = [(", ".join(map(visible, entry.filled)), entry.probability, "") for entry in result.joint[:JOINT_SHOWN]]
-        lines += _table("together" if result.joint_kind == "exact" else "together (pseudo-likelihood)", "", rows)
+        title = "together" if result.joint_kind == "exact" else "together (pseudo-likelihood)"
+        lines += _table(title + (", after" if result.without_interventions is not None else ""), "", rows)
         if len(result.joint) > JOINT_SHOWN:
             lines.append(f"  and {len(result.joint) - JOINT_SHOWN:,} less probable ways (--json has them all)")
     if result.temperature != 1:
@@ -82,13 +83,13 @@ def _share(probability: float) -> str:
 def _before_and_after(title: str, before: Blank, after: Blank) -> list[str]:
     """Lines of word, probability before and after the interventions, log-probability before and after, bar of after."""
     block = "█" if _is_unicode() else "#"
-    old = {prediction.target: prediction for prediction in before.predictions}
+    old = {(prediction.filled, prediction.pieces): prediction for prediction in before.predictions}
     width = max(display_width(word) for word in (title, *(visible(p.filled) for p in after.predictions)))
     lines = [f"  {padded(title, width)}  {'before':>9}  {'after':>9}  {'log-probability before and after':>32}"]
     for prediction in after.predictions:
-        was = old.get(prediction.target)  # of the best K words, some were not among them before
-        shares = f"{_share(was.probability) if was else '-':>9}  {_share(prediction.probability):>9}"
-        nats = f"{f'{was.log_probability:.2f}' if was else '-':>21}  {prediction.log_probability:>9.2f}"
+        was = old[prediction.filled, prediction.pieces]
+        shares = f"{_share(was.probability):>9}  {_share(prediction.probability):>9}"
+        nats = f"{was.log_probability:>21.2f}  {prediction.log_probability:>9.2f}"
         bar = block * round(BAR_WIDTH * prediction.probability)
         lines.append(f"  {padded(visible(prediction.filled), width)}  {shares}  {nats}  {bar}".rstrip())
     return lines

@@ -58,8 +58,8 @@ def _check_length(engine: Engine, body: BeliefBody) -> None:
 
 
 class _Reading:
-    """One request's text, part read. `state`: after the first `n_characters` code points of it, whose settled tokens have
-    been taken; the others are pending in it."""
+    """One request's text, part read. `state`: after the first `n_characters` code points of it, whose settled tokens
+    have been taken; the others are pending in it."""
 
     def __init__(self, engine: Engine, served: ServedModel, stream: BeliefStream, text: str) -> None:
         self._engine, self._served, self._stream, self._text = engine, served, stream, text

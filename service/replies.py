@@ -90,7 +90,8 @@ class ClozeResult(BaseModel):
     trace: Trace | None
     evidence: list[TokenEvidence] | None
     without_interventions: list[Blank] | None = Field(
-        description="The blanks as they were before the request's interventions; null where there are none."
+        description="The blanks as they were before the request's interventions, the words of `blanks` among theirs; "
+        "null where there are none."
     )
 
 

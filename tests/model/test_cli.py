@@ -52,6 +52,11 @@ class Lines(io.BytesIO):
             yield line
 
 
+def test_what_comes_after_two_hyphens_is_text(fill) -> None:
+    _, out, _ = fill("--json", "Tom said ___.", "--", "--json=___", "-h ___")
+    assert [json.loads(line)["text"] for line in out.splitlines()] == ["Tom said ___.", "--json=___", "-h ___"]
+
+
 def test_the_answer_is_the_models_most_probable_first(fill, folder) -> None:
     predictions = load(folder / "en-lstm").cloze(TEXT).blanks[0].predictions
     status, out, err = fill(TEXT)

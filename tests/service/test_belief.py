@@ -224,7 +224,9 @@ def test_a_stream_past_its_time_ends_with_an_error_and_the_state_to_go_on_from(
         monkeypatch.undo()
         state = data["state"]
         assert data["n_characters"] == 2 * 2048
-        rest = await client.post("/v1/belief", json={"text": LONG[data["n_characters"] :], "state": state, "stream": True})
+        rest = await client.post(
+            "/v1/belief", json={"text": LONG[data["n_characters"] :], "state": state, "stream": True}
+        )
         assert_are(sent + [token for _, each in events_of(rest.text) for token in each["tokens"]], whole)
         assert "anaphora_inference_requests 0.0" in (await client.get("/metrics")).text
         failures = (await client.get("/metrics")).text
