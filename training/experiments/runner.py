@@ -109,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", choices=list(EXPERIMENTS), help="one of those below")
     parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page with the picture and the tables")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write every figure and what it depends on")
-    parser.add_argument("--picture", type=Path, metavar="OUT.svg", help="write the picture alone")
+    parser.add_argument("--picture", type=_svg, metavar="OUT.svg", help="write the picture alone")
     parser.add_argument(
         "--seeds",
         type=_whole(1, MAX_SEEDS),
@@ -128,6 +128,13 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=_whole(1, 1024), default=1, metavar="N", help="threads of torch (default: 1)")
     return parser
+
+
+def _svg(value: str) -> Path:
+    path = Path(value)
+    if path.suffix.lower() not in (".svg", ""):
+        raise argparse.ArgumentTypeError(f"{value!r} should end in .svg; a browser or Inkscape makes other kinds of it")
+    return path
 
 
 def _whole(least: int, most: int):  # type: ignore[no-untyped-def]

@@ -60,6 +60,7 @@ def test_a_quick_run_writes_a_table_a_page_a_picture_and_the_same_json_twice(
         (["memory", "--data", "x"], "the experiment memory takes no --data; parameters, same do"),
         (["same", "--data", "x"], "the experiment same needs --valid PATH..."),
         (["parameters", "--data", "-"], "save them to a file first"),
+        (["memory", "--picture", "x.png"], "'x.png' should end in .svg"),
         ([], "the following arguments are required: NAME"),
     ],
 )
