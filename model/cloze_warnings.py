@@ -26,8 +26,10 @@ def reading_warnings(
         for fill in candidates:
             if bundle.tokenizer.unknown_id in fill.word_ids:
                 start, end = blanked.source_span(blank)
+                read = ", read with the letters that the blank touches," if blanked.touches_letters(blank) else ""
                 message = (
-                    f"target {fill.target!r:.80} holds a piece unknown to this model; its probability means little."
+                    f"target {fill.target!r:.80}{read} holds a piece unknown to this model; its probability means "
+                    "little."
                 )
                 warnings.append(ClozeWarning("unknown_target", start, end, message))
     return tuple(warnings)

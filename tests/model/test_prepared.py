@@ -123,6 +123,12 @@ def test_each_blank_warns_of_its_own_unknown_targets() -> None:
     assert "'Zoo'" in result.warnings[1].message
 
 
+def test_letters_that_a_blank_touches_are_not_blamed_on_the_target() -> None:
+    warnings = language_model().cloze("Tom said Ж___.", ["she", "he"]).warnings
+    assert [w.type for w in warnings] == ["unknown_target"] * 2
+    assert all("read with the letters that the blank touches" in w.message for w in warnings)
+
+
 def test_a_text_that_is_known_throughout_has_no_warnings() -> None:
     for kind in KINDS:
         result = language_model("lstm", "bidirectional", kind).cloze('"She was here," said ___.', ["Paul", "Anna"])
