@@ -100,8 +100,18 @@ def test_every_block_has_a_name_that_says_what_happens_to_it(page: Path) -> None
 @pytest.mark.parametrize("page", pages_with())
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
-    for link in (link for link in links if not re.match(r"[a-z]+:|#", link)):
-        assert (page.parent / link.partition("#")[0]).exists(), f"{page.name}: {link} is not there"
+    for link in (link for link in links if not re.match(r"[a-z]+:", link)):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), f"{page.name}: {link} is not there"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link} is no heading there"
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as GitHub names them in addresses."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", pages_with("python"))
