@@ -89,13 +89,27 @@ def _suite(named: dict[str, Any], suite: str, data: Sequence[Path], options: Opt
             raise type(error)(f"{name}, suite {suite}: {error}") from error
     first_name, first = next(iter(reports.items()))
     context = {key: first.context[key] for key in ("data", "ngram", "options")}
-    notes = [note.replace("the bundle's own", f"{first_name}'s own") for note in first.notes]
+    notes = [note.replace("the bundle's own", f"{first_name}'s own") for note in _asked_notes(first)]
+    notes += [f"{name}: {note}" for name, report in reports.items() for note in _own_notes(report)]
     sets = {name: getattr(report.results, "question_sets", ()) for name, report in reports.items()}
     if not all(sets.values()):
-        return ComparedSuite(suite, None, _side_by_side(reports), [*notes, NO_QUESTIONS], context)
+        figures = {name: report.results.to_json() for name, report in reports.items()}
+        return ComparedSuite(suite, None, _side_by_side(reports), [*notes, NO_QUESTIONS], context, figures)
     count = None if first.trigram is None else first.trigram.counts_of
     found = compare(sets, mention_finder(pairs), count, options.seed)
+    notes += [
+        f"{name} is left out: {', '.join(without)} cannot be asked it" for name, without in found.left_out.items()
+    ]
     return ComparedSuite(suite, found, found.tables(), notes, context)
+
+
+def _own_notes(report: Report) -> list[str]:
+    """What is said of the bundle rather than of the questions."""
+    return [note for note in report.notes if note in getattr(report.results, "notes", ())]
+
+
+def _asked_notes(report: Report) -> list[str]:
+    return [note for note in report.notes if note not in getattr(report.results, "notes", ())]
 
 
 def _side_by_side(reports: dict[str, Report]) -> list[Table]:
@@ -137,9 +151,12 @@ def main(argv: Sequence[str]) -> int:
         suites.suite_named(suite)  # before anything slow
         if not data and suite not in suites.OWN_DATA:
             command.error(f"the suite {suite} needs --data PATH... after --suite {suite}")
+        suites.check_data(suite, data)
     check_folder("--html", arguments.html)
     check_folder("--json", arguments.json)
     options = options_of(arguments)
+    for suite, _ in wanted:
+        suites.check_options(suite, options.window, options.pair_names)
     from model.language_model import load  # slow to import, and not needed to refuse
 
     report = compare_bundles([load(bundle) for bundle in arguments.bundles], wanted, options)

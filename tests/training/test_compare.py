@@ -97,9 +97,11 @@ def knows_anna(text: str, target: str, context: str) -> float:
 def test_a_suite_without_such_questions_puts_the_figures_side_by_side(
     bundles: list[str], data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        main([*bundles, "--suite", "perplexity", "--data", str(data / "text.txt"), "--html", str(data / "x.html")]) == 0
-    )
+    outputs = ["--html", str(data / "x.html"), "--json", str(data / "x.json")]
+    assert main([*bundles, "--suite", "perplexity", "--data", str(data / "text.txt"), *outputs]) == 0
+    figures = json.loads((data / "x.json").read_text(encoding="utf-8"))["suites"][0]["bundles"]
+    assert set(figures) == {"one", "two"}
+    assert figures["one"]["total"]["bits_per_character"] != figures["two"]["total"]["bits_per_character"]
     printed = capsys.readouterr().out
     assert "one, all" in printed
     assert "two, all" in printed
@@ -130,6 +132,12 @@ def test_what_cannot_be_compared_is_refused_before_anything_slow(bundles: list[s
         main(["no-such-bundle", "--data", str(data), "--html", str(data / "missing" / "x.html")])
     with pytest.raises(EvaluationError, match=r"the bundle one .* is given twice"):
         main([bundles[0], bundles[0], "--data", str(data / "text.txt")])
+    with pytest.raises(EvaluationError, match="do not apply to the suite tracking"):
+        main(["no-such-bundle", "--data", str(data), "--suite", "tracking", "--left", "100"])
+    with pytest.raises(EvaluationError, match="--pair does not apply to the suite pairs"):
+        main(["no-such-bundle", "--suite", "pairs", "--data", str(data), "--pair", "he/she"])
+    with pytest.raises(EvaluationError, match="a seed of -1"):
+        main(["no-such-bundle", "--data", str(data), "--seed", "-1"])
 
 
 def test_two_bundles_of_one_name_are_told_apart_by_their_hash(data: Path) -> None:
@@ -138,6 +146,27 @@ def test_two_bundles_of_one_name_are_told_apart_by_their_hash(data: Path) -> Non
     options = Options(pair_names=("he/she",), ngram=False)
     report = compare_bundles(language_models, [("cloze", [data / "text.txt"])], options)
     assert [row[0] for row in report.bundles.rows] == ["rule 00000000", "rule ffffffff"]
+
+
+def test_questions_that_not_all_can_be_asked_are_named_as_left_out(data: Path) -> None:
+    language_models = [RuleModel(knows_anna), RuleModel(knows_anna, has_language_model=False)]
+    language_models[1].sha256 = "f" * 64
+    report = compare_bundles(language_models, [("pairs", [data / "gender.jsonl"])], Options(ngram=False))
+    (suite,) = report.suites
+    assert suite.comparison is not None
+    named = [name for name in suite.comparison.left_out if "sentence" in name]
+    assert named and list(suite.comparison.left_out[named[0]]) == ["rule ffffffff"]
+    assert f"{named[0]} is left out: rule ffffffff cannot be asked it" in suite.notes
+
+
+def test_what_is_said_of_a_bundle_is_said_of_each(data: Path) -> None:
+    language_models = [RuleModel(knows_anna), RuleModel(knows_anna)]
+    language_models[1].sha256 = "f" * 64
+    language_models[1].bundle.metadata["provenance"] = {"settings": {"story_share": 0.3}}
+    report = compare_bundles(language_models, [("tracking", [])], Options(n_stories=2, ngram=False))
+    notes = "\n".join(report.suites[0].notes)
+    assert "rule ffffffff: the bundle was trained on stories (30% of its rows)" in notes
+    assert "rule 00000000: the bundle" in notes
 
 
 def test_who_cannot_answer_is_named(data: Path) -> None:

@@ -53,7 +53,7 @@ class PairedTest:
     interval: Interval
     """95 %; NaN for McNemar's."""
     only_first: int
-    """Items that the first alone got right (a tie lies between right and wrong)."""
+    """Places of which the first got more right (a tie lies between right and wrong)."""
     only_second: int
     p_value: float
     corrected_p: float
@@ -149,6 +149,8 @@ class Comparison:
     tests: Sequence[PairedTest]
     counts: str
     """What the counts of names were taken from."""
+    left_out: Mapping[str, Sequence[str]]
+    """Sets of questions that not every bundle can be asked -> the bundles without them."""
 
     def tables(self) -> list[Table]:
         """Scores, then the paired tests."""
@@ -160,10 +162,10 @@ class Comparison:
             title = f"Paired bootstrap over places, balanced accuracy ({len(rows)} tests)"
             tables.append(Table(title, header, cells))
         if rows := kinds["mcnemar"]:
-            header = ("first - second", "items", "difference", "only first right", "only second right", "p", "p, Holm")
+            header = ("first - second", "items", "difference", "first better at", "second better at", "p", "p, Holm")
             split = ((f"{t.only_first:,}", f"{t.only_second:,}") for t in rows)
             told = tuple((_told(t), *_items(t), *only, *_p_cells(t)) for t, only in zip(rows, split, strict=True))
-            tables.append(Table(f"Exact McNemar test, accuracy ({len(rows)} tests)", header, told))
+            tables.append(Table(f"Exact McNemar test over places, accuracy ({len(rows)} tests)", header, told))
         return tables
 
     def to_json(self) -> dict[str, Any]:
@@ -172,6 +174,7 @@ class Comparison:
             "sets": [one.to_json() for one in self.compared],
             "tests": [test.to_json() for test in self.tests],
             "names_counted_in": self.counts,
+            "left_out": {name: list(without) for name, without in self.left_out.items()},
         }
 
 
@@ -199,7 +202,14 @@ def compare(
         compared.append(Compared(first.name, first.measure, first.forms, by_way, baselines, slices))
         if first.tested:
             tests += [test for way in by_way for test in _tests(first, way, by_way[way], seed)]
-    return Comparison(compared, _corrected(tests), told)
+    return Comparison(compared, _corrected(tests), told, _left_out(answered))
+
+
+def _left_out(answered: Mapping[str, Sequence[QuestionSet]]) -> dict[str, list[str]]:
+    named = {bundle: [s.name for s in sets] for bundle, sets in answered.items()}
+    every = dict.fromkeys(name for names in named.values() for name in names)
+    without = {name: [bundle for bundle, names in named.items() if name not in names] for name in every}
+    return {name: bundles for name, bundles in without.items() if bundles}
 
 
 def _same_questions(answered: Mapping[str, Sequence[QuestionSet]]) -> list[Sequence[QuestionSet]]:
@@ -224,7 +234,7 @@ def _all_have(answered: Mapping[str, Sequence[QuestionSet]], name: str) -> bool:
 def _tests(questions: QuestionSet, way: str, answered: Mapping[str, Answers], seed: int) -> list[PairedTest]:
     tests = []
     for (first, a), (second, b) in itertools.combinations(answered.items(), 2):
-        exact = mcnemar(a.margins, b.margins)
+        exact = mcnemar(a.margins, b.margins, questions.places)
         difference = a.summary().accuracy - b.summary().accuracy
         nothing = Interval(math.nan, math.nan)
         found = PairedTest(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from training.evaluation.comparison import SLICINGS, WAYS, Compared, Comparison
@@ -34,6 +34,8 @@ class ComparedSuite:
     notes: Sequence[str]
     context: Mapping[str, Any]
     """Data, n-gram and options, as an evaluation's JSON has them."""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """Each bundle's own figures, where there is no comparison."""
 
     def __str__(self) -> str:
         blocks = [f"suite {self.suite}", *map(str, self.tables), "\n".join(f"- {note}" for note in self.notes)]
@@ -42,7 +44,8 @@ class ComparedSuite:
     def to_json(self) -> dict[str, Any]:
         """Everything, in a fixed order."""
         compared = self.comparison.to_json() if self.comparison else None
-        return {"suite": self.suite, **self.context, "comparison": compared, "notes": list(self.notes)}
+        told = {"suite": self.suite, **self.context, "comparison": compared, "notes": list(self.notes)}
+        return told | ({} if self.comparison else {"bundles": dict(self.figures)})
 
 
 def comparison_page(bundles: Table, suites: Sequence[ComparedSuite], making: Mapping[str, str]) -> str:

@@ -18,6 +18,8 @@ Z_95 = 1.959963984540054
 """The 97.5 % point of the standard normal distribution."""
 CALIBRATION_BINS = 15
 LN_2 = math.log(2)
+MAX_NATS = 700.0
+"""exp of more may not be a float64."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,13 @@ def expected_calibration_error(probabilities: ArrayLike, outcomes: ArrayLike, n_
 
 
 def perplexity(log_probability_nats: float, n_tokens: int) -> float:
-    """exp of the mean nats per token; lower is better, and only tokens of the same tokenizer compare. NaN for no token.
+    """exp of the mean nats per token; lower is better, and only tokens of the same tokenizer compare. NaN for no token,
+    and where it is too large a number (of words, in a text without spaces).
 
     Source: Jelinek et al. 1977; Jurafsky & Martin, Speech and Language Processing, ch. 3.
     """
-    return math.exp(-log_probability_nats / n_tokens) if n_tokens else math.nan
+    nats = -log_probability_nats / n_tokens if n_tokens else math.nan
+    return math.exp(nats) if nats < MAX_NATS else math.nan
 
 
 def bits_per_character(log_probability_nats: float, n_characters: int) -> float:

@@ -39,6 +39,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise EvaluationError(f"a limit of {self.limit} items leaves nothing to score; expected 1 or more.")
+        if self.seed < 0:
+            raise EvaluationError(f"a seed of {self.seed}; expected 0 or more.")
         if self.ngram_data and not self.ngram:
             raise EvaluationError(
                 "texts for the n-gram are given, and the n-gram is switched off; drop one of the two."
@@ -90,7 +92,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="field of JSON lines and parquet that holds the text (default text)",
     )
-    cloze = parser.add_argument_group("cloze, masked, gap: the window; pairs of pronouns")
+    cloze = parser.add_argument_group("the window (cloze, masked, gap); pairs of pronouns")
     cloze.add_argument(
         "--left",
         type=int,
@@ -115,7 +117,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="only this pair, e.g. he/she; may be repeated (default: all)",
+        help="only this pair, e.g. he/she; may be repeated (cloze, tracking; default: all)",
     )
     cloze.add_argument(
         "--pairs", metavar="FILE", help="pairs other than the bundle's own: a YAML file, or english, spanish"

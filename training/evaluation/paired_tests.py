@@ -21,9 +21,10 @@ RESAMPLES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class McNemar:
-    """Questions that only one of two got right, and how likely so uneven a split is by chance."""
+    """Places where only one of two did better, and how likely so uneven a split is by chance."""
 
     n_items: int
+    """Questions."""
     only_first: int
     only_second: int
     p_value: float
@@ -40,18 +41,24 @@ class Bootstrap:
     p_value: float
 
 
-def mcnemar(first_margins: ArrayLike, second_margins: ArrayLike) -> McNemar:
+def mcnemar(first_margins: ArrayLike, second_margins: ArrayLike, places: Sequence[str] | None = None) -> McNemar:
     """The exact two-sided McNemar test of equal accuracy; both (n,), the same questions in the same order.
 
-    The questions that both got right or both got wrong tell nothing; of the others each is a fair coin if the two are
-    equally good. A tie counts half a right answer, so against a right or a wrong one it decides like a whole one (the
-    sign test, which is McNemar's where nothing is tied). p is 1 where the two never differ.
+    places: (n,) what shares its text has one vote, for whoever got more of it right, as its questions are not
+    independent; None: each question has its own. Where both got as many right nothing is told; of the other places
+    each is a fair coin if the two are equally good. A tie counts half a right answer, so against a right or a wrong one
+    it decides like a whole one (the sign test, which is McNemar's where nothing is tied and no place has two
+    questions). p is 1 where the two never differ.
     Source: McNemar 1947, Note on the sampling error of the difference between correlated proportions; the exact form as
     in Agresti 2013, Categorical data analysis, 11.1.
     """
     difference = correctness(first_margins) - correctness(second_margins)
+    n_items = len(difference)
+    if places is not None and n_items:
+        members = np.unique(np.asarray(places), return_inverse=True)[1]
+        difference = np.bincount(members, difference).astype(np.float64)
     only_first, only_second = int(np.sum(difference > 0)), int(np.sum(difference < 0))
-    return McNemar(len(difference), only_first, only_second, binomial_p(only_first, only_second))
+    return McNemar(n_items, only_first, only_second, binomial_p(only_first, only_second))
 
 
 def binomial_p(successes: int, failures: int) -> float:

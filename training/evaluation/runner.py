@@ -74,7 +74,7 @@ def evaluate(
     """
     run = suites.suite_named(suite)
     suites.check_data(suite, data)
-    suites.check_window(suite, options.window)
+    suites.check_options(suite, options.window, options.pair_names)
     metadata = language_model.bundle.metadata
     pairs = pairs or pairs_of(language_model, options)
     chosen = tuple(pairs.named(name) for name in dict.fromkeys(options.pair_names)) or pairs.pairs
@@ -84,6 +84,11 @@ def evaluate(
     if fitted is not None and (shared := {r.sha256 for r in records} & {r.sha256 for r in fitted.sources}):
         notes.append(
             f"{len(shared)} of the data's files are also among the n-gram's texts: its figures there are too good"
+        )
+    if metadata.get("network", {}).get("direction") == "causal" and not language_model.bundle.has_language_model:
+        notes.append(
+            "with both sides a causal network compares how likely the text after the blank is, which this one never "
+            "learnt to say: read the left context only"
         )
     evaluation = Evaluation(
         language_model=language_model,
@@ -109,7 +114,8 @@ def evaluate(
             "pairs": [pair.name for pair in chosen],
             "limit": options.limit,
             "seed": options.seed,
-        },
+        }
+        | ({"stories": options.n_stories} if suite in suites.OWN_DATA else {}),
         "commit": commit(),
         "versions": versions(),
     }
@@ -138,7 +144,7 @@ def main(argv: Sequence[str]) -> int:
     suites.check_data(arguments.suite, arguments.data)
     check_folder("--json", arguments.json)
     options = options_of(arguments)
-    suites.check_window(arguments.suite, options.window)
+    suites.check_options(arguments.suite, options.window, options.pair_names)
     from model.language_model import find_bundle, load  # slow to import, and not needed to refuse
 
     language_model = load(arguments.bundle)

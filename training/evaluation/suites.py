@@ -6,11 +6,12 @@ each works is in the file of its name.
 
 from __future__ import annotations
 
+import gzip
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from model.tokenizer import MARK
 from training.corpus import read_documents
@@ -196,12 +197,19 @@ FILE_KINDS: dict[str, tuple[Callable[[str], bool], str]] = {
 
 WINDOWED = ("cloze", "masked", "gap")
 """Suites that cut texts to a window."""
+OF_PAIRS = ("cloze", "tracking")
+"""Suites that ask about chosen pairs."""
 OWN_DATA = {"tracking": "its own stories"}
 """Suites that read no data, and what their data is called on a card."""
 
 
-def check_window(suite: str, window: Window) -> None:
-    """Refuses a window that the suite would not look at. Raises EvaluationError."""
+def check_options(suite: str, window: Window, pair_names: Sequence[str] = ()) -> None:
+    """Refuses a window or pairs that the suite would not look at. Raises EvaluationError."""
+    if suite not in OF_PAIRS and pair_names:
+        raise EvaluationError(
+            f"--pair does not apply to the suite {suite}, whose texts say which pairs are asked; leave it out. "
+            f"It is for {', '.join(OF_PAIRS)}."
+        )
     if suite not in WINDOWED and window != Window():
         raise EvaluationError(
             f"--left, --right and --whole-document do not apply to the suite {suite}, which shows its texts whole; "
@@ -237,13 +245,23 @@ def suite_named(name: str) -> Callable[[Evaluation], Results]:
     raise EvaluationError(f"there is no suite {name!r}; there are {known}.")
 
 
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
 def _json_lines(path: Path, limit: int | None) -> Iterator[tuple[str, str, str]]:
     """(file's name, place, line) of every .jsonl file that `path` names."""
-    files = [file for file in source_files([path]) if path.is_file() or file.path.name.endswith(JSON_LINES_SUFFIXES)]
+    files = [
+        file
+        for file in source_files([path])
+        if path.is_file() or file.path.name.removesuffix(".gz").endswith(JSON_LINES_SUFFIXES)
+    ]
     if not files:
         raise EvaluationError(f"{path}: no .jsonl file in this folder; expected BLiMP's JSON lines.")
     for file in files:
-        with file.path.open(encoding="utf-8") as lines:
+        with _opened(file.path) as lines:
             try:
                 filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
                 for number, line in itertools.islice(filled, limit):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.errors import EvaluationError
 from training.evaluation import baselines
 from training.evaluation.answers import Answers, rounded
 from training.evaluation.cloze_suite import AnswersCloze
@@ -64,6 +65,9 @@ def evaluate_tracking(
     Raises EvaluationError as `tracking_questions` does, and when the language model refuses a story.
     """
     questions = [q for q in tracking_questions(pairs, n_stories, seed) if q.item.pair in chosen]
+    if not questions:
+        asked, there = (", ".join(sorted({pair.name for pair in some})) for some in (chosen, pairs.pairs))
+        raise EvaluationError(f"no story asks about {asked}; the stories are about he/she and its kin among {there}.")
     items = [question.item for question in questions]
     columns, temperatures = answer_columns(language_model, items, pairs, trigram)
     right = baselines.right_answers(items)
@@ -180,6 +184,7 @@ def _training_note(provenance: Mapping[str, Any]) -> str:
     if story_share is None:
         return "the bundle does not say whether it was trained on stories"
     if story_share == 0:
-        return "the bundle was not trained on stories"
+        parent = provenance.get("parent")
+        return "the bundle was not trained on stories" + (", unless the one that it went on from was" if parent else "")
     share_of_rows = f"{story_share:.0%} of its rows"
     return f"the bundle was trained on stories ({share_of_rows}): another grammar, other sentences, fillers and roles"

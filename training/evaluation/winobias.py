@@ -8,7 +8,7 @@ Zhao et al. 2018, Gender bias in coreference resolution: evaluation and debiasin
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,7 @@ import yaml
 from training.errors import EvaluationError
 from training.evaluation.benchmark_files import benchmark_files, numbered_lines
 
-FILE_NAME = regex.compile(r"(?P<kind>pro|anti)_stereotyped_type(?P<type>[12])\.txt(\.\w+)?")
+FILE_NAME = regex.compile(r"(?P<kind>pro|anti)_stereotyped_type(?P<type>[12])\.txt(?P<part>\.\w+)?")
 EXPECTED = "WinoBias's files, named like pro_stereotyped_type1.txt.dev, with lines like `1 [The cook] ... [she] ...`"
 SPACE_BEFORE_MARK = regex.compile(r" +(?='s\b|[.,;:!?])")
 ARTICLE = regex.compile(r"\b(?:the|an?) $", regex.IGNORECASE)
@@ -37,12 +37,19 @@ class Sentence:
     type: int
     """1: what the pronoun refers to follows from the world; 2: from the sentence's build."""
     number: int
-    """The line's own; the pro and the anti file of a type share their numbers."""
+    """The line's own; the pro and the anti file of a type and part share their numbers."""
     text: str
     entities: tuple[Span, ...]
     """What the pronoun refers to, with its article."""
     pronouns: tuple[Span, ...]
     place: str
+    part: str = ""
+    """Folder and ending (.dev, .test) of the file: each part numbers its lines from 1."""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What a sentence shares with its counterpart in the other file of its part."""
+        return self.part, self.type, self.number
 
     def of(self, span: Span) -> str:
         """The words of a span."""
@@ -72,8 +79,9 @@ def read_winobias(data: Sequence[Path], forms: Collection[str], limit: int | Non
         named = FILE_NAME.fullmatch(path.name)
         if named is None:
             raise EvaluationError(f"{path}: its name does not say pro or anti and the type; expected {EXPECTED}.")
+        part = f"{path.parent}/{named['part'] or ''}"
         read = [
-            _sentence(line, named["kind"], int(named["type"]), place, forms)
+            replace(_sentence(line, named["kind"], int(named["type"]), place, forms), part=part)
             for place, line in numbered_lines(path, EXPECTED)
         ]
         if not read:

@@ -42,6 +42,7 @@ from training.pronouns import Pairs, PronounPair
 KINDS = ("pro", "anti")
 WHOLE = Window(whole_document=True)
 SKILL_TYPE = 2
+Key = tuple[str, int, int]
 SEVERAL = "several pronouns in brackets"
 ANOTHER = "another gendered pronoun"
 
@@ -60,13 +61,14 @@ def evaluate_winobias(
     """
     every = read_winobias(data, pairs.gendered_forms)
     occupations = occupations_of(every)
-    counts: Counter[tuple[str, int]] = Counter()
+    counts: Counter[tuple[str, str, int]] = Counter()
     sentences = []
     for sentence in every:
-        counts[sentence.kind, sentence.type] += 1
-        if limit is None or counts[sentence.kind, sentence.type] <= limit:
+        file = (sentence.part, sentence.kind, sentence.type)
+        counts[file] += 1
+        if limit is None or counts[file] <= limit:
             sentences.append(sentence)
-    told = {(s.type, s.number, s.kind): s.of(s.pronouns[0]).lower() for s in every}
+    told = {(s.key, s.kind): s.of(s.pronouns[0]).lower() for s in every}
     questions: list[tuple[Sentence, ClozeItem]] = []
     dropped: Counter[str] = Counter()
     for sentence in sentences:
@@ -151,13 +153,13 @@ def _skill_tables(data: str, skill: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
-def _question(sentence: Sentence, pairs: Pairs, told: Mapping[tuple[int, int, str], str]) -> ClozeItem | str:
+def _question(sentence: Sentence, pairs: Pairs, told: Mapping[tuple[Key, str], str]) -> ClozeItem | str:
     """The cloze of a sentence as written. `told`: the pronoun of every line, from which the pair follows where the
     line of the other file has the counterpart."""
     if len(sentence.pronouns) > 1:
         return SEVERAL
     start, end = sentence.pronouns[0]
-    other = told.get((sentence.type, sentence.number, "anti" if sentence.kind == "pro" else "pro"))
+    other = told.get((sentence.key, "anti" if sentence.kind == "pro" else "pro"))
     item = question_at(
         sentence.text, start, end, pairs, WHOLE, sentence.place, _pair(sentence.of((start, end)), other, pairs)
     )
@@ -177,7 +179,7 @@ def _stereotype(
     """One type's figures: each file's summaries, and of each who answered the gap and how often he."""
     of_type = np.array([sentence.type == number for sentence in sentences])
     is_pro = np.array([sentence.kind == "pro" for sentence in sentences])[of_type]
-    clusters = [sentence.number for sentence in sentences if sentence.type == number]
+    clusters = [_place(sentence) for sentence in sentences if sentence.type == number]
     texts = [(item.text, item.pair.name) for item in items]
     chosen = [text for text, wanted in zip(texts, of_type, strict=True) if wanted]
     first = np.array([chosen.index(text) == index for index, text in enumerate(chosen)])
@@ -264,15 +266,19 @@ def _skill(
     reported: dict[str, Any] = {}
     for kind in ("all", *KINDS):
         which = np.array([kind in ("all", owner.kind) for owner in owners])
-        clusters = [owner.number for owner, wanted in zip(owners, which, strict=True) if wanted]
+        clusters = [_place(owner) for owner, wanted in zip(owners, which, strict=True) if wanted]
         if which.any():
             reported[kind] = {name: _accuracy(a.chosen(which), clusters, seed) for name, a in columns.items()}
     questions = cloze_questions("WinoBias type 2 with persons", items, columns)
-    places = [f"sentence {owner.number}" for owner in owners]  # asked with every pair of persons, pro and anti
+    places = list(map(_place, owners))  # asked with every pair of persons, pro and anti
     return content | {"columns": reported}, [replace(questions, places=places)]
 
 
-def _accuracy(answers: Answers, clusters: Sequence[int], seed: int) -> dict[str, Any]:
+def _place(sentence: Sentence) -> str:
+    return f"{sentence.part} sentence {sentence.number}"
+
+
+def _accuracy(answers: Answers, clusters: Sequence[str], seed: int) -> dict[str, Any]:
     """The summary, its intervals from a bootstrap over sentences: a sentence is asked with every pair of persons."""
 
     def accuracy(indices: NDArray[np.int64]) -> float:

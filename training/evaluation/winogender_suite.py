@@ -51,6 +51,11 @@ def evaluate_winogender(
 
     Raises EvaluationError for files of another format, naming file and line, and when there is nothing to ask.
     """
+    if pairs.language != "en" or "he/she" not in {pair.name for pair in pairs.pairs}:
+        raise EvaluationError(
+            "Winogender's sentences and our templates are English and ask he or she; the pairs are of language "
+            f"{pairs.language!r}: {', '.join(pair.name for pair in pairs.pairs)}."
+        )
     occupations, frames = read_winogender(data)
     content: dict[str, Any] = {"forms": list(pairs.default.forms)}
     if occupations:
@@ -125,7 +130,8 @@ def winogender_tables(data: str, results: Mapping[str, Any]) -> list[Table]:
 def _occupations(
     language_model: AnswersCloze, occupations: Sequence[Occupation], pairs: Pairs, trigram: Trigram | None
 ) -> dict[str, Any]:
-    pair, feminine = pairs.default, pairs.default.forms[1]
+    pair = pairs.named("he/she")
+    feminine = pair.forms[1]
     items = []
     for occupation in occupations:
         for template in templates():

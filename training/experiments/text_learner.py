@@ -65,7 +65,8 @@ class Look:
 
 def read_slice(data: Sequence[str], n_training: int, n_held_out: int) -> TextSlice:
     """The first words of the texts, or of the shipped grammar's stories where there are none; every document begins
-    a new line. The vocabulary is the 1,000 most frequent pieces of the training part's text.
+    a new line. The vocabulary is the 1,000 most frequent pieces of nine tenths of it, a part of
+    what is held out among them: that tells which words there are, and is the same for all cells.
 
     Raises CorpusError for texts that cannot be read, ExperimentError for fewer words than twice the held-out parts.
     """

@@ -26,7 +26,7 @@ from training.stories import grammar_sha256
 from training.units.page import units_page
 from training.units.questions import Questions, mined_questions, read_texts, story_questions
 from training.units.record import record_units
-from training.units.report import comparison_table, report_json, tables
+from training.units.report import comparison_table, names_of, report_json, tables
 from training.units.study import LEAST, Options, Study, study
 from training.units.subjects import subject_stories
 
@@ -47,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
     for option, least in ({"threads": 1} | LEAST).items():
         if getattr(arguments, option) < least:
             command.error(f"--{option.replace('_', '-')} {getattr(arguments, option)}: expected {least} or more")
+    if arguments.seed < 0:
+        command.error(f"--seed {arguments.seed}: expected 0 or more")
     torch.set_num_threads(arguments.threads)
     check_folder("--json", arguments.json)
     check_folder("--html", arguments.html)
@@ -123,7 +125,9 @@ def _is_path(word: str) -> bool:
 
 
 def _making(studies: Sequence[Study], context: dict[str, Any]) -> dict[str, Any]:
-    rows: dict[str, Any] = {one.bundle.name: f"SHA-256 {one.bundle.sha256}" for one in studies}
+    rows: dict[str, Any] = {
+        name: f"SHA-256 {one.bundle.sha256}" for name, one in zip(names_of(studies), studies, strict=True)
+    }
     rows |= {record["name"]: f"{record['bytes']:,} bytes, SHA-256 {record['sha256']}" for record in context["data"]}
     rows |= {"command": context["command"], "commit": context["commit"], "stories' grammar": context["grammar_sha256"]}
     rows |= context["options"]

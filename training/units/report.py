@@ -202,11 +202,21 @@ def comparison_table(studies: Sequence[Study]) -> Table:
     for one in studies[0].measured:
         header += (f"{one.name}: significant", "of ablated", "best unit", f"share of top {GROUP_IN_COMPARISON}")
     header += ("best AUC", "gate of", OTHER, SAME, ELSEWHERE, "same - other", "95 % interval")
-    return Table("Bundles side by side", header, tuple(_compared(study) for study in studies))
+    rows = tuple(_compared(name, study) for name, study in zip(names_of(studies), studies, strict=True))
+    return Table("Bundles side by side", header, rows)
 
 
-def _compared(study: Study) -> tuple[str, ...]:
-    cells: tuple[str, ...] = (study.bundle.name, study.bundle.network.cell, f"{study.n_units:,}")
+def names_of(studies: Sequence[Study]) -> list[str]:
+    """The bundles' names, each with the beginning of its hash where several bear it."""
+    names = [study.bundle.name for study in studies]
+    return [
+        name if names.count(name) == 1 else f"{name} {study.bundle.sha256[:8]}"
+        for name, study in zip(names, studies, strict=True)
+    ]
+
+
+def _compared(name: str, study: Study) -> tuple[str, ...]:
+    cells: tuple[str, ...] = (name, study.bundle.network.cell, f"{study.n_units:,}")
     for one in study.measured:
         best = max(effect.log_odds for effect in one.units.values())
         group = max((g for g in one.groups if g.size <= GROUP_IN_COMPARISON), key=lambda g: g.size)

@@ -81,6 +81,11 @@ def test_perplexity_is_exp_of_the_mean_nats_and_a_uniform_choice_gives_its_numbe
     assert metrics.bits_per_character(4 * math.log(1 / 2), 8) == pytest.approx(0.5)
 
 
+def test_a_perplexity_too_large_for_a_number_is_none() -> None:
+    assert math.isnan(metrics.perplexity(-1000.0, 1))  # a word of a thousand letters, at a nat a letter
+    assert metrics.perplexity(-600.0, 1) == pytest.approx(math.exp(600))
+
+
 def test_figures_of_nothing_are_nan_and_no_warning() -> None:
     for value in (
         metrics.accuracy([]),

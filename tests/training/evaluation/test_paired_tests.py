@@ -20,6 +20,14 @@ def test_mcnemar_counts_what_only_one_got_right() -> None:
     assert found.p_value == 2 * (1 + 7) / 2**7  # at most 1 of 7 coins, either way: 0.125
 
 
+def test_a_place_of_many_questions_has_one_vote() -> None:
+    first = [RIGHT] * 6 + [WRONG] + [RIGHT, WRONG] + [RIGHT]
+    second = [WRONG] * 6 + [RIGHT] + [WRONG, RIGHT] + [WRONG]
+    found = mcnemar(first, second, ["a"] * 7 + ["b"] * 2 + ["c"])
+    assert (found.n_items, found.only_first, found.only_second) == (10, 2, 0)
+    assert found.p_value == 2 / 4
+
+
 @pytest.mark.parametrize(
     ("split", "p"),
     [((0, 0), 1.0), ((5, 5), 1.0), ((0, 1), 1.0), ((0, 5), 2 / 32), ((2, 8), 2 * (1 + 10 + 45) / 1024)],

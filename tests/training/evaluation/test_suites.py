@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from tests.tiny import tiny_tokenizer
 from tests.training.evaluation.fakes import RuleModel
 from tests.training.evaluation.gap_rows import write
 from training.errors import EvaluationError
-from training.evaluation.suites import OWN_DATA, SUITES, Evaluation, check_data, check_window, data_files, suite_named
+from training.evaluation.suites import OWN_DATA, SUITES, Evaluation, check_data, check_options, data_files, suite_named
 from training.mining import Window
 from training.pronouns import load_pairs
 
@@ -74,6 +75,13 @@ def test_pairs_are_read_from_a_folder_and_limited_by_file(tmp_path: Path) -> Non
     assert [results[name]["columns"]["sentence"]["n_items"] for name in ("a", "b")] == [2, 2]
 
 
+def test_pairs_may_be_compressed(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "gender.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write(LINE)
+    for data in (tmp_path, tmp_path / "gender.jsonl.gz"):
+        assert suite_named("pairs")(evaluation(data)).tables()
+
+
 def test_a_folder_without_json_lines_is_refused_for_pairs(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Tom said he was late.", encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"no .jsonl file in this folder"):
@@ -100,15 +108,15 @@ def test_masked_needs_a_bundle_that_can_name_words(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="no whole words as pieces"):
         suite_named("masked")(evaluation(tmp_path / "a.txt", language_model=model))
     with pytest.raises(EvaluationError, match="--whole-document is not built for the suite masked"):
-        check_window("masked", Window(whole_document=True))
+        check_options("masked", Window(whole_document=True))
 
 
 @pytest.mark.parametrize("suite", sorted(set(SUITES) - {"cloze", "masked", "gap"}))
 def test_a_suite_that_shows_its_texts_whole_refuses_a_window(suite: str) -> None:
-    check_window(suite, Window())
+    check_options(suite, Window())
     for window in (Window(left=100), Window(right=5), Window(whole_document=True)):
         with pytest.raises(EvaluationError, match=f"do not apply to the suite {suite}"):
-            check_window(suite, window)
+            check_options(suite, window)
 
 
 def test_a_suite_that_asks_its_own_stories_reads_no_data_and_every_other_needs_some(tmp_path: Path) -> None:

@@ -229,7 +229,13 @@ def test_only_the_chosen_pairs_are_asked() -> None:
     [
         ({}, "the bundle does not say whether it was trained on stories", None),
         ({"settings": {"rows": 20}}, "the bundle was not trained on stories", 0.0),
-        ({"settings": {"story_share": 0.0}}, "the bundle was not trained on stories", 0.0),
+        ({"settings": {"story_share": 0.0}}, "the bundle was not trained on stories$", 0.0),
+        ({"settings": {"rows": 20}, "parent": {}}, "the bundle was not trained on stories$", 0.0),
+        (
+            {"settings": {"rows": 20}, "parent": {"name": "x"}},
+            "the bundle was not trained on stories, unless the one that it went on from was",
+            0.0,
+        ),
         ({"settings": {"story_share": 0.25}}, r"the bundle was trained on stories \(25% of its rows\)", 0.25),
     ],
 )
@@ -271,6 +277,8 @@ def test_what_cannot_be_asked_is_refused() -> None:
     for pairs in (load_pairs("spanish"), Pairs("en", english.pairs[:1]), replace(english, language="nl")):
         with pytest.raises(EvaluationError, match=r"the suite tracking asks he/she, him/her, .* in English"):
             tracking_questions(pairs, 2)
+    with pytest.raises(EvaluationError, match="no story asks about itself/themselves"):
+        run(knowing(), chosen=[english.named("itself/themselves")])
 
     def refuse(text: str, target: str, context: str) -> float:
         raise TextTooLongError("5000 tokens; the limit is 4096.")

@@ -134,4 +134,20 @@ def test_files_of_which_nothing_can_be_asked_are_refused(tmp_path: Path) -> None
 def test_sentences_with_persons_are_handed_out_the_ones_of_one_sentence_together(folder: Path) -> None:
     (questions,) = run(folder, nearest_person).question_sets
     assert len(questions.lefts) == len(questions.columns["nearest person"].margins)
-    assert set(questions.places) == {"sentence 1", "sentence 2"}
+    assert {place.partition(" ")[2] for place in questions.places} == {"sentence 1", "sentence 2"}
+
+
+def test_lines_of_one_number_in_two_parts_are_two_sentences(folder: Path) -> None:
+    """The development and the test half number their lines from 1 each."""
+    other = ["1 The pilot met [the gardener] and said [she] was late.", LINES["pro_stereotyped_type2.txt.dev"][1]]
+    names = ["pro_stereotyped_type2.txt.test", "anti_stereotyped_type2.txt.test"]
+    for name, pronouns in zip(names, ("she", "he"), strict=True):
+        (folder / name).write_text("\n".join(other).replace("[she]", f"[{pronouns}]"), encoding="utf-8")
+    alone = run(folder, nearest_person)
+    data = [folder / name for name in (*LINES, *names)]
+    both = evaluate_winobias(RuleModel(nearest_person), data, load_pairs(), None)
+    (own,), (all_of_them,) = alone.question_sets, both.question_sets
+    assert set(own.lefts) < set(all_of_them.lefts)
+    assert len(set(all_of_them.places)) == 3  # the second line of the other part has no counterpart to tell its pair
+    limited = evaluate_winobias(RuleModel(nearest_person), data, load_pairs(), None, limit=1)
+    assert limited.content["n_read"] == 6

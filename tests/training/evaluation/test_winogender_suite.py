@@ -104,6 +104,11 @@ def test_a_limit_takes_the_first_rows(data: list[Path]) -> None:
     assert report["sentences"]["n_read"] == 3
 
 
+def test_english_sentences_are_asked_of_english_pairs_alone(data: list[Path]) -> None:
+    with pytest.raises(EvaluationError, match="the pairs are of language 'es': él/ella"):
+        evaluate_winogender(RuleModel(follows), data, load_pairs("spanish"), None)
+
+
 def test_files_without_a_row_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "stats.tsv"
     path.write_text("occupation\tbergsma_pct_female\tbls_pct_female\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import anaphora
+from model.bundle import read_bundle
 from model.language_model import load
 from model.trace import TraceRequest
 from tests.tiny import tiny_bundle
@@ -73,6 +74,17 @@ def test_several_bundles_stand_side_by_side(tmp_path: Path, capsys: pytest.Captu
     assert rows["rnn"][-1] == "-"  # a plain RNN has no gate that keeps
 
 
+def test_bundles_of_one_name_are_told_apart_by_their_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [tiny_bundle(tmp_path / place / "same", seed=seed) for seed, place in enumerate("ab")]
+    page = tmp_path / "units.html"
+    assert run(*folders, *SMALL, "--html", page) == 0
+    hashes = [read_bundle(folder).sha256 for folder in folders]
+    table = capsys.readouterr().out.partition("Bundles side by side")[2]
+    for sha256 in hashes:
+        assert f"same {sha256[:8]}" in table
+        assert f"SHA-256 {sha256}" in page.read_text(encoding="utf-8")
+
+
 def test_a_recorded_ranking_is_what_traces_show(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = planted_folder(tmp_path / "planted", "lstm")
     before = load(folder)
@@ -97,6 +109,7 @@ def test_a_recorded_ranking_is_what_traces_show(tmp_path: Path, text: Path, caps
     [
         (["--items", "7"], 2, "--items 7: expected 8 or more"),
         (["--stories", "3"], 2, "expected an even number"),
+        (["--seed", "-1"], 2, "--seed -1: expected 0 or more"),
         (["--threads", "0"], 2, "--threads 0: expected 1 or more"),
         (["--top", "0"], 2, "--top 0: expected 1 or more"),
         (["--random-groups", "1"], 2, "--random-groups 1: expected 2 or more"),
