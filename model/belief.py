@@ -13,6 +13,7 @@ Letters: H units, N code points.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +22,15 @@ import regex
 from model.belief_state import BeliefState
 from model.bundle import Bundle
 from model.cloze import ClozeWarning
-from model.errors import TextTooLongError
+from model.equations import always
+from model.errors import AbandonedError, TextTooLongError
 from model.pair import PairQuestion, Situation, Window
 from model.runtime import Runtime, State
 from model.text import VANISHING, WHITESPACE, NormalisedText, is_word_character, normalise, normalised
 from model.tokenizer import MARK, Tokenizer
 
-WINDOW_TOKENS = 512
-"""Ids read at once."""
+WINDOW_TOKENS, LEAST_WINDOW_TOKENS = 512, 16
+"""Ids read at once where each costs one reading; fewer where words of several pieces cost more, but not below."""
 SLICE_CHARACTERS = 8192
 """Code points normalised at once, however much is fed."""
 MAX_STRETCH = 16_384
@@ -73,9 +75,19 @@ class Belief:
 class BeliefStream:
     """One text, read as it comes. Memory does not grow with it. Not for several threads at a time."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, question: PairQuestion, state: str | None) -> None:
-        """`state`: of an earlier stream of the same model and pair, to go on. Raises StateError."""
-        self._bundle, self._runtime, self._question = bundle, runtime, question
+    def __init__(
+        self,
+        bundle: Bundle,
+        runtime: Runtime,
+        question: PairQuestion,
+        state: str | None,
+        is_wanted: Callable[[], bool] = always,
+    ) -> None:
+        """`state`: of an earlier stream of the same model and pair, to go on. Raises StateError.
+
+        `is_wanted` is asked now and then while a text is read; where it says no, that raises AbandonedError.
+        """
+        self._bundle, self._runtime, self._question, self._is_wanted = bundle, runtime, question, is_wanted
         self._waiting: list[BeliefToken] = []
         if state is not None:
             self._at = BeliefState.from_string(state, bundle.sha256, self.pair, bundle.network)
@@ -100,6 +112,11 @@ class BeliefStream:
     def n_readings(self) -> int:
         """How much a token costs, in tokens: 1 where both words are one piece."""
         return self._question.n_readings
+
+    @property
+    def pending(self) -> str:
+        """What was fed and is read again with what comes next."""
+        return self._at.pending
 
     @property
     def state(self) -> str:
@@ -178,11 +195,13 @@ class _Reading:
         self.after_sentence = at.after_sentence if not self._ids else self._capital[len(text)]
         self.state: State = at.network
         self.tokens: list[BeliefToken] = []
-        for start in range(0, len(self._ids), WINDOW_TOKENS):
-            window = Window(
-                stream._runtime, stream._bundle.weights, self._ids[start : start + WINDOW_TOKENS], self.state
-            )
-            self.tokens += self._read(stream._question, window, start)
+        size = max(LEAST_WINDOW_TOKENS, WINDOW_TOKENS // stream.n_readings)
+        for start in range(0, len(self._ids), size):
+            if not stream._is_wanted():
+                raise AbandonedError("nobody waits for this reading any more")
+            ids = self._ids[start : start + size]
+            window = Window(stream._runtime, stream._bundle.weights, ids, self.state)
+            self.tokens += self._read(stream._question, window, range(start, start + len(ids)))
             self.state = window.final_state
 
     def offset(self, index: int) -> int:
@@ -198,15 +217,14 @@ class _Reading:
             capitals[found.start() + 1 : found.end() + 1] = [True] * (found.end() - found.start())
         return capitals
 
-    def _read(self, question: PairQuestion, window: Window, first: int) -> list[BeliefToken]:
-        """The tokens of a window, the first of which is the `first` of this reading."""
+    def _read(self, question: PairQuestion, window: Window, numbers: range) -> list[BeliefToken]:
+        """The tokens of a window, by their numbers in this reading."""
         text, is_character = self._text.text, self._tokenizer.kind == "character"
         asked, places, situations = [], [], []
-        last = min(first + WINDOW_TOKENS, len(self._ids))
-        for number in range(first, last):
+        for number in numbers:
             if self._goes_on(number):
                 continue
-            place, end = number - first + 1, self._ends[number]
+            place, end = number - numbers.start + 1, self._ends[number]
             if is_character and text[end - 1] == " ":  # the space before the word is that of the rule
                 place, end = place - 1, end - 1
             asked.append(number)
@@ -215,7 +233,7 @@ class _Reading:
         values: dict[int, float] = {}
         if asked:
             values = dict(zip(asked, question.probability(window, places, situations).tolist(), strict=True))
-        return [self._token(number, values.get(number)) for number in range(first, last)]
+        return [self._token(number, values.get(number)) for number in numbers]
 
     def _goes_on(self, number: int) -> bool:
         """Whether no word could come after this token: it ends inside a word, or inside a character as sent."""

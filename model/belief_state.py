@@ -30,6 +30,8 @@ MAX_PLACE = 1 << 53
 """Code points; JSON's readers count exactly so far."""
 MAX_PENDING = 1 << 16
 """Code points that a state may carry."""
+LARGEST_HIDDEN = 1 + 1e-4
+"""Every cell's hidden state lies between -1 and 1, but for the rounding of float32."""
 _STARTED, _AFTER_SENTENCE = 1, 2
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _AGAIN = "Send the text again from its start, without a state"
@@ -103,7 +105,7 @@ class BeliefState:
             or len(pending) > MAX_PENDING
             or (flags and pending[:1] not in tuple(WHITESPACE))
             or not all(np.isfinite(part).all() for layer in network for part in layer)
-            or any(np.abs(h).max() > 1 for h in hidden)  # every cell's hidden state lies between -1 and 1
+            or any(np.abs(h).max() > LARGEST_HIDDEN for h in hidden)
         ):
             raise _damaged("it holds what no state holds")
         return cls(network, place, skipped, bool(flags & _STARTED), bool(flags & _AFTER_SENTENCE), pending)

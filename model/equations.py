@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model.cells import CELL_TYPES, Array, State
 from model.config import NetworkConfig
 from model.errors import AbandonedError
-from model.interventions import STATES, Edit
+from model.interventions import LARGEST, STATES, Edit
 from model.moments import parts
 from model.rows import Ids
 from model.sites import Site
@@ -142,6 +142,8 @@ class EquationsReader:
             at = (layer, activation)
             for edit in edits.get(at, ()):
                 value = edit.applied(value, tokens, before.frozen.get(at))
+            if edits and activation in STATES:  # edited gates can make a state grow at every step
+                value = np.clip(value, -LARGEST, LARGEST)
             if self._gate is not None and activation == self._gate[0] and left_out.any():
                 value = np.where(left_out[:, None], value.dtype.type(self._gate[1]), value)
             if at in before.frozen:

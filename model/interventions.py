@@ -20,7 +20,8 @@ from model.errors import InterventionError, SiteError, TooManyError
 from model.sites import Site, parse_site
 
 LARGEST = 1e6
-"""What a value is set to or scaled by goes no further from 0, nor does a scaled value: nothing may overflow."""
+"""What a value is set to or scaled by goes no further from 0, nor does a scaled value, nor a state that comes of edited
+values: nothing may overflow."""
 STATES = ("hidden_state", "cell_state")
 
 

@@ -145,8 +145,13 @@ class LanguageModel:
         settled = stream.feed(text)
         return Belief((*settled, *stream.provisional()), stream.state, stream.warnings)
 
-    def belief_stream(self, pair: Sequence[str] | None = None, *, state: str | None = None) -> BeliefStream:
-        """`belief` for a text that comes in chunks, or is long: feed them, then `finish`; memory stays the same."""
+    def belief_stream(
+        self, pair: Sequence[str] | None = None, *, state: str | None = None, is_wanted: Callable[[], bool] = always
+    ) -> BeliefStream:
+        """`belief` for a text that comes in chunks, or is long: feed them, then `finish`; memory stays the same.
+
+        `is_wanted`: as for `answer`.
+        """
         asked = checked_pair(self.bundle.pairs[0] if pair is None else pair)
         question = self._questions.get(asked)
         if question is None:
@@ -154,7 +159,7 @@ class LanguageModel:
             if len(self._questions) >= KEPT_PAIRS:
                 self._questions.clear()
             self._questions[asked] = question
-        return BeliefStream(self.bundle, self.runtime, question, state)
+        return BeliefStream(self.bundle, self.runtime, question, state, is_wanted)
 
     def log_likelihood(self, texts: Sequence[str], given: Sequence[str] | None = None) -> list[TextScore]:
         """Sum of log P of all pieces after <s>, without </s>, by the forward half. Raises UnsupportedError.

@@ -57,6 +57,17 @@ def test_what_was_written_is_read_bit_for_bit() -> None:
             assert np.array_equal(a, b)
 
 
+def test_a_hidden_state_that_float32_rounds_past_1_is_read() -> None:
+    def with_hidden(largest: float) -> str:
+        network = state().network
+        network[0][0][0, 0] = largest
+        return state(network=network).to_string(SHA256, PAIR)
+
+    assert read(with_hidden(1.000001)).network[0][0][0, 0] == np.float32(1.000001)
+    with pytest.raises(StateError, match="it holds what no state holds"):
+        read(with_hidden(1.01))
+
+
 def test_the_string_is_compact_and_fit_for_addresses() -> None:
     text = state(pending=" ").to_string(SHA256, PAIR)
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")

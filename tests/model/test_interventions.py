@@ -128,6 +128,27 @@ def test_the_best_of_all_words_are_those_of_the_edited_network(direction: str, c
         assert best.log_probability == pytest.approx(reference.score(PARTS, [best.filled], context), abs=FLOAT32)
 
 
+@pytest.mark.parametrize(
+    ("cell", "edits"),
+    [
+        ("gru", ["layer0.forward.update_gate:all:0-6:set=1e6"]),
+        ("gru", ["layer0.forward.update_gate:all:0-6:set=1e6", "layer0.forward.reset_gate:all:0-6:set=-1e6"]),
+        ("lstm", ["layer0.forward.forget_gate:all:0-5:set=1e6", "layer0.forward.forget_gate:all:6:set=0"]),
+        ("lstm", ["layer1.forward.input_gate:all:0-6:set=1e6", "layer1.forward.output_gate:all:0-6:scale=1e6"]),
+    ],
+)
+def test_states_that_grow_through_edited_gates_stay_numbers(cell: str, edits: list[str]) -> None:
+    model = language_model(cell, "bidirectional")
+    text = "Tom said Mary said Tom said Mary said ___ was"
+    everything = TraceRequest(units="all")
+    result = model.cloze(text, interventions=[parse_intervention(edit) for edit in edits], trace=everything)
+    probabilities = [prediction.probability for prediction in result.blanks[0].predictions]
+    assert np.isfinite(probabilities).all() and sum(probabilities) == pytest.approx(1)
+    assert result.trace is not None
+    for site in result.trace.sites.values():
+        assert np.abs(site.values).max() <= 1e6 * (1 + 1e-6)
+
+
 @pytest.mark.parametrize("cell", CELL_TYPES)
 @pytest.mark.parametrize("direction", ["causal", "bidirectional"])
 def test_an_edit_that_changes_nothing_gives_the_same_numbers_bit_for_bit(cell: str, direction: str) -> None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from model import load
-from model.belief import BeliefStream
+from model.belief import BeliefStream, _Reading
 from model.language_model import LanguageModel
 from tests.service.clients import app_of, url_of, with_client
 from tests.tiny import SENTENCES, tiny_bundle
@@ -233,6 +233,40 @@ def test_a_stream_past_its_time_ends_with_an_error_and_the_state_to_go_on_from(
         assert 'anaphora_request_failures_total{reason="deadline_exceeded"} 1.0' in failures
 
     with_client(app_of(model, max_stream_seconds=0.5), use)
+
+
+def test_a_reading_that_nobody_waits_for_any_more_ends(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, n_read = _Reading._read, 0
+
+    def slow(reading: _Reading, *arguments: Any) -> Any:
+        nonlocal n_read
+        n_read += 1
+        time.sleep(0.05)
+        return read(reading, *arguments)
+
+    monkeypatch.setattr(_Reading, "_read", slow)
+    monkeypatch.setattr("model.belief.WINDOW_TOKENS", 16)
+
+    async def use(client: httpx.AsyncClient) -> None:
+        reply = await client.post("/v1/belief", json={"text": "a." * 1000})
+        assert_refused(reply, 504, "deadline_exceeded")
+        await asyncio.sleep(0.2)  # the window under way is read to its end
+        at_end = n_read
+        await asyncio.sleep(0.3)
+        assert 0 < n_read == at_end < 100
+
+    with_client(app_of(model, deadline_seconds=0.3), use)
+
+
+def test_a_state_with_half_a_character_is_refused(model: LanguageModel) -> None:
+    state = model.belief("Tom said a\ud800").state
+
+    async def use(client: httpx.AsyncClient) -> None:
+        for stream in (False, True):
+            reply = await client.post("/v1/belief", json={"text": " b", "state": state, "stream": stream})
+            assert "lone surrogate" in assert_refused(reply, 422, "invalid_state", "state")
+
+    with_client(app_of(model), use)
 
 
 def test_what_fails_in_the_middle_is_an_event(model: LanguageModel) -> None:
