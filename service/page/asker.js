@@ -1,6 +1,7 @@
 // Puts the page's questions to the service while one types: not before a pause, never an answer that is out of date.
 
 import { fetchJson, Refusal } from "./api.js";
+import { filledParts } from "./filling.js";
 import { ranksUnits } from "./models.js";
 
 const SHORTEST_PAUSE = 30; // milliseconds
@@ -15,18 +16,6 @@ export function targetsOf(line) {
   return lists.length === 1 ? lists[0] : lists;
 }
 
-/** A text with its most probable filling. */
-export function filledText(result) {
-  const characters = Array.from(result.text); // offsets count code points
-  let place = 0;
-  let filled = "";
-  for (const blank of result.blanks) {
-    filled += characters.slice(place, blank.start).join("") + blank.predictions[0].filled;
-    place = blank.end;
-  }
-  return filled + characters.slice(place).join("");
-}
-
 /** What is known about one of the two models: its replies, or the sentences that came in their place. */
 class Answer {
   model = "";
@@ -34,6 +23,7 @@ class Answer {
   result = null;
   error = "";
   edits = []; // those that the result was read with
+  interventions = []; // the same as the service takes them
   editError = "";
   site = "";
   evidence = null;
@@ -112,7 +102,10 @@ export class Asker {
       const { question, site, edits } = this.#question(place, now.card);
       const { reply, editError } = await this.#clozeOf(question, signal);
       if (signal.aborted) return;
-      Object.assign(now, { result: reply.results[0], site, error: "", edits: editError ? [] : edits, editError, pair: this.#pairOf(now.card) });
+      const { interventions = [] } = question;
+      const read = editError ? { edits: [], interventions: [] } : { edits, interventions };
+      Object.assign(now, { result: reply.results[0], site, error: "", ...read, editError, pair: this.#pairOf(now.card) });
+      this.#dropStale(now);
     } catch (error) {
       if (signal.aborted) return;
       if (error.isPassing) throw error; // the last answer stays while the service is away
@@ -177,28 +170,42 @@ export class Asker {
     return card.pairs?.[0] ?? ["he", "she"];
   }
 
+  #beliefBody = ({ result, pair, model }) => ({ text: filledParts(result).join(""), pair, model });
+
+  /** null where evidence has no two words to weigh. */
+  #evidenceBody({ result, pair, model, interventions }) {
+    const { text, targets, context } = this.state.values;
+    const chosen = targetsOf(targets);
+    const isTwo = chosen === null || (chosen.length === 2 && typeof chosen[0] === "string");
+    if (result.blanks.length > 1 || !isTwo) return null;
+    return { text, targets: pair, context, model, evidence: "hold", ...(interventions.length && { interventions }) };
+  }
+
+  /** Let go of the belief and the evidence that answer another question than the one to ask now. */
+  #dropStale(answer) {
+    const questions = { belief: this.#beliefBody(answer), evidence: this.#evidenceBody(answer) };
+    for (const [part, body] of Object.entries(questions)) {
+      if (answer.asked[part] === JSON.stringify(body)) continue;
+      answer[part] = null;
+      answer.asked[part] = "";
+    }
+  }
+
   async #askBelief(place, signal) {
     const answer = this.answers[place];
-    if (!answer.result) return;
-    const body = { text: filledText(answer.result), pair: answer.pair, model: answer.model };
-    await this.#askPart(place, "belief", "v1/belief", body, signal, (reply) => reply.tokens);
+    if (answer.result) await this.#askPart(place, "belief", "v1/belief", this.#beliefBody(answer), signal, (reply) => reply.tokens);
   }
 
   async #askEvidence(place, signal) {
     const answer = this.answers[place];
     if (!answer.result || place !== this.state.values.shown) return;
-    const { text, targets, context } = this.state.values;
-    const chosen = targetsOf(targets);
-    const isTwo = chosen === null || (chosen.length === 2 && typeof chosen[0] === "string");
-    if (answer.result.blanks.length > 1 || !isTwo) {
-      answer.evidence = null;
-      answer.asked.evidence = "";
-      answer.evidenceError = "Evidence weighs two words against each other in one blank; here are more.";
-      this.show(place);
+    const body = this.#evidenceBody(answer);
+    if (body) {
+      await this.#askPart(place, "evidence", "v1/cloze", body, signal, (reply) => reply.results[0].evidence);
       return;
     }
-    const body = { text, targets: answer.pair, context, model: answer.model, evidence: "hold" };
-    await this.#askPart(place, "evidence", "v1/cloze", body, signal, (reply) => reply.results[0].evidence);
+    answer.evidenceError = "Evidence weighs two words against each other in one blank; here are more.";
+    this.show(place);
   }
 
   /** Ask for belief or evidence, unless what is there answers this very question. */
@@ -206,20 +213,21 @@ export class Asker {
     const answer = this.answers[place];
     const question = JSON.stringify(body);
     if (answer.asked[part] === question) return;
-    answer[part] = null;
-    answer.asked[part] = "";
-    answer[`${part}Error`] = this.#notBuilt.get(part) ?? "";
-    if (!answer[`${part}Error`]) {
+    let value = null;
+    let sentence = this.#notBuilt.get(part) ?? "";
+    if (!sentence) {
       try {
-        answer[part] = read(await fetchJson(path, { body, signal }));
-        answer.asked[part] = question;
+        value = read(await fetchJson(path, { body, signal }));
       } catch (error) {
         if (signal.aborted) return;
         this.#remember(part, error);
-        answer[`${part}Error`] = error.message;
+        sentence = error.message;
       }
     }
-    if (!signal.aborted) this.show(place);
+    if (signal.aborted) return;
+    Object.assign(answer, { [part]: value, [`${part}Error`]: sentence });
+    answer.asked[part] = sentence ? "" : question;
+    this.show(place);
   }
 
   #remember(part, error) {

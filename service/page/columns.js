@@ -1,5 +1,7 @@
 // The tokens as the columns of the figure: what belief and evidence say at each, and where each stands.
 
+import { bestFilling } from "./filling.js";
+
 /**
  * One column a traced token: {text, start, end, isBlank, evidence, belief, otherBelief}; null where nothing is known.
  *
@@ -9,7 +11,8 @@
 export function columnsOf(answer, other) {
   const { result } = answer;
   const toSent = sentOffsets(result);
-  const otherToSent = other.result?.text === result.text ? sentOffsets(other.result) : null;
+  const isComparable = other.result?.text === result.text && other.pair.join() === answer.pair.join();
+  const otherToSent = isComparable ? sentOffsets(other.result) : null;
   return result.trace.tokens.map((token) => {
     const isReal = token.end > token.start;
     return {
@@ -29,11 +32,12 @@ function beliefAt(belief, toSent, end) {
 
 /** Offsets of the filled text -> offsets of the text as sent; a place inside a filling is the blank's end only at its end. */
 function sentOffsets(result) {
+  const words = bestFilling(result);
   return (offset) => {
     let shift = 0;
-    for (const blank of result.blanks) {
+    for (const [index, blank] of result.blanks.entries()) {
       const start = blank.start + shift;
-      const end = start + Array.from(blank.predictions[0].filled).length;
+      const end = start + Array.from(words[index]).length;
       if (offset <= start) break;
       if (offset < end) return -1;
       shift = end - blank.end;

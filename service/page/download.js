@@ -59,6 +59,9 @@ async function png(shown) {
   });
 }
 
+/** A text that a spreadsheet does not take for a formula. */
+const inert = (value) => (typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
+
 const quoted = (value) => (/[",\n\r]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
 
 /** One number a line: model, what, unit, the token and its place, value, and the edits of the network it comes from. */
@@ -76,7 +79,7 @@ function csvOf(answers, figure) {
     if (column.belief !== null) lines.push([answer.model, `belief in ${pair[0]} against ${pair[1]}`, "", ...place, column.belief, ""]);
     traced.units.forEach((unit, row) => lines.push([answer.model, site, unit, ...place, traced.values[index][row], editsOf(answer)]));
   });
-  return `${lines.map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`;
+  return `${lines.map((line) => line.map((value) => quoted(inert(value))).join(",")).join("\r\n")}\r\n`;
 }
 
 function jsonOf(state, answers) {

@@ -1,6 +1,7 @@
 // The edits of one call: what a click in the map does, and the list of what has been done, each with its way back.
 
 import { byId, element } from "./element.js";
+import { DOES } from "./state.js";
 
 /** "set=0" in words: "set to 0". */
 export function doing(does) {
@@ -21,13 +22,16 @@ export function withEdit(edits, model, site, { units, first, last }, does) {
   return [...edits, { model, site, units, first, last, does }];
 }
 
+/** A number as an address spells it: with six decimals at most, where String() alone may say 1e-7. */
+const spelled = (number) => number && String(Number(Number(number).toFixed(6)));
+
 export function wireEdits(state) {
   const verb = byId("brush-verb");
   const number = byId("brush-number");
   const read = () => {
     number.disabled = verb.value === "freeze";
-    if (verb.value === "freeze") state.change({ brush: "freeze" });
-    else if (number.value !== "" && number.validity.valid) state.change({ brush: `${verb.value}=${Number(number.value)}` });
+    const brush = verb.value === "freeze" ? "freeze" : `${verb.value}=${spelled(number.value)}`;
+    if (DOES.test(brush)) state.change({ brush });
   };
   verb.addEventListener("change", read);
   number.addEventListener("input", read);
@@ -54,17 +58,20 @@ export function toldOf(edit, tokens) {
 /** `tokens`: labels of the shown text's columns, by which an edit's place is told. */
 export function showEdits(state, error, tokens) {
   const { edits } = state.values;
+  const list = byId("edit-list");
+  const focused = [...list.querySelectorAll("button")].indexOf(document.activeElement);
   byId("edit-error").textContent = error;
   byId("edits").hidden = !edits.length;
-  byId("edit-list").replaceChildren(...edits.map((edit, index) => {
+  list.replaceChildren(...edits.map((edit) => {
     const told = `${edit.model}, ${toldOf(edit, tokens)}`;
     const remove = element("button", { type: "button", ariaLabel: `Undo: ${told}` }, "undo");
-    remove.addEventListener("click", () => {
-      state.change({ edits: state.values.edits.filter((_, other) => other !== index) });
-      (byId("edit-list").querySelectorAll("button")[index] ?? byId("map").querySelector("[tabindex='0']"))?.focus();
+    remove.addEventListener("click", (event) => {
+      if (event.detail > 1) return; // the second half of a double click, which falls on the next clamp's button
+      state.change({ edits: state.values.edits.filter((other) => other !== edit) });
     });
     return element("li", {}, `${told} `, remove);
   }));
+  if (focused >= 0) (list.querySelectorAll("button")[focused] ?? byId("map").querySelector("[tabindex='0']"))?.focus();
 }
 
 function unitsOf({ units }) {

@@ -10,12 +10,13 @@ import { isGate, ranksUnits, siteParts } from "./models.js";
 import { drawStructure } from "./structure.js";
 
 export class Figure {
-  #columns = [];
+  shown = null; // {answer, other, columns, site, traced, pair} of what is drawn; null before the first answer
 
   constructor(state, models, asker) {
     Object.assign(this, { state, models, asker });
     this.map = new GateMap(byId("map"), { choose: (chosen) => this.#clamp(chosen), point: (at, cell) => this.#point(at, cell) });
     wireEdits(state);
+    state.listen(() => this.#showEdits());
     for (const place of [0, 1]) byId(`look-${place}`).addEventListener("change", () => state.change({ shown: place }));
     byId("stack").addEventListener("change", (event) => {
       const [layer, direction] = event.target.value.split(".");
@@ -27,46 +28,59 @@ export class Figure {
     addEventListener("keydown", (event) => { if (event.key === "Escape") this.#point(null); });
   }
 
-  get answer() {
-    return this.asker.answers[this.state.values.shown];
+  /** Whether the model that is drawn is the one that is chosen; for a moment it is the one chosen before. */
+  get showsChosen() {
+    const { models: names, shown } = this.state.values;
+    return this.shown?.answer.model === names[shown];
   }
 
-  /** {columns, site, name, trace of the site, pair} of what is shown; null before the first answer. */
-  get shown() {
-    const { answer } = this;
-    const traced = answer.result?.trace?.sites[answer.site];
-    return traced ? { answer, columns: this.#columns, site: answer.site, traced, pair: answer.pair } : null;
-  }
-
+  /** Draw the model that is looked into; until its trace is there, what was drawn before stays. */
   show() {
-    const { models: names, shown, rows } = this.state.values;
+    const { models: names, shown } = this.state.values;
     for (const place of [0, 1]) {
       byId(`look-${place}`).checked = shown === place;
       byId(`look-name-${place}`).textContent = names[place];
       byId(`look-name-${place}`).parentElement.hidden = names[place] === "none";
     }
-    const { answer } = this;
-    const traced = answer.result?.trace?.sites[answer.site];
-    byId("inside").hidden = !traced;
-    if (!traced) return;
-    this.#columns = columnsOf(answer, this.asker.answers[1 - shown]);
-    this.#showChoices(answer, rows);
+    const answer = { ...this.asker.answers[shown] }; // a copy: what is drawn does not change with the next reply
+    const { site, pair } = answer;
+    const traced = answer.result?.trace?.sites[site];
+    if (traced) {
+      const other = this.asker.answers[1 - shown];
+      this.shown = { answer, other, columns: columnsOf(answer, other), site, traced, pair };
+    } else if (answer.error) {
+      this.shown = null;
+    }
+    byId("inside").hidden = !this.shown;
+    if (traced) this.#showParts();
+  }
+
+  #showParts() {
+    const { answer, columns, site, traced, pair } = this.shown;
+    this.#showChoices();
     byId("shown-answer").replaceChildren(...answersOf(answer));
-    const scale = scaleOf(answer.site, traced.values);
-    this.map.show(this.#columns, traced, answer.pair, scale, (unit, token) =>
-      (answer.editError ? null : editAt(this.state.values.edits, answer.model, answer.site, unit, token)));
-    showEdits(this.state, answer.editError, this.#columns.map((column) => label(column.text)));
+    const scale = scaleOf(site, traced.values);
+    this.map.show(columns, traced, pair, scale, (unit, token) =>
+      (answer.editError ? null : editAt(this.state.values.edits, answer.model, site, unit, token)));
+    this.#showEdits();
     byId("evidence-error").textContent = answer.evidenceError;
     byId("belief-error").textContent = answer.beliefError;
-    byId("scale").textContent = isGate(answer.site) ? "0 shut, 1 open" : `violet above 0, green below; full colour at ±${scale.toFixed(1)}`;
-    byId("order").textContent = ranksUnits(answer.card, answer.site) ? "the units most selective for gender first" : "the units that move most first";
-    for (const [id, word] of [["first-word", 0], ["second-word", 1]]) byId(id).textContent = answer.pair[word];
+    byId("scale").textContent = isGate(site) ? "0 shut, 1 open" : `violet above 0, green below; full colour at ±${scale.toFixed(1)}`;
+    byId("order").textContent = ranksUnits(answer.card, site) ? "the units most selective for gender first" : "the units that move most first";
+    for (const [id, word] of [["first-word", 0], ["second-word", 1]]) byId(id).textContent = pair[word];
     this.#draw();
   }
 
-  #showChoices(answer, rows) {
+  /** At once when one is made or undone, too: a list of what was is not to be clicked. */
+  #showEdits() {
+    if (this.shown) showEdits(this.state, this.shown.answer.editError, this.shown.columns.map((column) => label(column.text)));
+  }
+
+  #showChoices() {
+    const { answer, site } = this.shown;
+    const { rows } = this.state.values;
     const network = this.models.network(answer.model);
-    const { layer, direction } = siteParts(answer.site);
+    const { layer, direction } = siteParts(site);
     const stacks = this.models.directions(answer.model).flatMap((reading) =>
       Array.from({ length: network.n_layers }, (_, index) => [`layer${index}.${reading}`, `layer${index}, reading ${reading}`]));
     const list = byId("stack");
@@ -77,7 +91,7 @@ export class Figure {
     const counts = byId("rows");
     if (![...counts.options].some((option) => Number(option.value) === rows)) counts.append(element("option", { value: rows }, String(rows)));
     counts.value = rows;
-    showCell(network.cell, answer.site, (activation) => this.#choose({ activation }));
+    showCell(network.cell, site, (activation) => this.#choose({ activation }));
   }
 
   #choose(parts) {
@@ -87,20 +101,21 @@ export class Figure {
   }
 
   #draw() {
-    const { answer } = this;
     const places = this.map.places();
-    if (!answer.result?.trace || !places.length || !places[0].right) return;
-    const other = this.asker.answers[1 - this.state.values.shown];
-    drawStructure(byId("structure"), this.#columns, places, this.models.network(answer.model), answer.site, (parts) => this.#choose(parts));
-    byId("belief").toggleAttribute("hidden", !answer.belief); // an SVG has no property of that name
-    byId("belief-note").hidden = !answer.belief;
-    if (answer.belief) drawBelief(byId("belief"), this.#columns, places, answer.pair, [answer.model, other.model]);
-    byId("other-belief").textContent = other.belief ? ` The dashed line is ${other.model}'s.` : "";
+    if (!this.shown || !places.length || !places[0].right) return;
+    const { answer, other, columns, site, pair } = this.shown;
+    drawStructure(byId("structure"), columns, places, this.models.network(answer.model), site, (parts) => this.#choose(parts));
+    const hasNoBelief = Boolean(answer.beliefError); // while it is still to come it has its place, so that the map stands still
+    byId("belief").toggleAttribute("hidden", hasNoBelief); // an SVG has no property of that name
+    byId("belief-note").hidden = hasNoBelief;
+    if (!hasNoBelief) drawBelief(byId("belief"), columns, places, pair, [answer.model, other.model]);
+    const hasOther = columns.some((column) => column.otherBelief !== null);
+    byId("other-belief").textContent = hasOther ? ` The dashed line is ${other.model}'s.` : "";
   }
 
   #clamp(chosen) {
     const { edits, brush } = this.state.values;
-    this.state.change({ edits: withEdit(edits, this.answer.model, this.answer.site, chosen, brush) });
+    this.state.change({ edits: withEdit(edits, this.shown.answer.model, this.shown.site, chosen, brush) });
   }
 
   /** Show the value of a cell beside it, or hide it. */

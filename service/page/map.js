@@ -8,6 +8,7 @@ const FULL_EVIDENCE = 4; // nats from which a word's colour grows no stronger
 
 export class GateMap {
   #columns = [];
+  #weights = []; // the last known of each column: {name, weight}
   #site = null;
   #scale = 1;
   #clamped = () => null;
@@ -63,15 +64,18 @@ export class GateMap {
 
   #word(column, index) {
     const name = label(column.text);
-    const weight = leaning(column.evidence, this.pair);
     const cell = element("th", {
       scope: "col", tabIndex: -1, dataset: { row: 0, column: index },
       className: `${column.isBlank ? "blank" : ""} ${(column.evidence ?? 0) < 0 ? "second" : "first"}`,
     }, element("span", { className: "word" }, name));
-    if (column.evidence !== null) {
-      cell.append(element("small", {}, weight || "·"));
-      cell.style.setProperty("--strength", Math.min(1, Math.abs(column.evidence) / FULL_EVIDENCE).toFixed(3));
+    const isKnown = column.evidence !== null;
+    if (isKnown) this.#weights[index] = { name, weight: leaning(column.evidence, this.pair) || "·" };
+    if (this.#weights[index]?.name === name) { // unseen until the next one comes, so that the map stands still meanwhile
+      const small = element("small", {}, this.#weights[index].weight);
+      small.style.visibility = isKnown ? "visible" : "hidden";
+      cell.append(small);
     }
+    cell.style.setProperty("--strength", Math.min(1, Math.abs(column.evidence ?? 0) / FULL_EVIDENCE).toFixed(3));
     return cell;
   }
 

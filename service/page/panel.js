@@ -1,6 +1,7 @@
 // One of the two models: its choice, the filled sentence, the probabilities, before and after an edit.
 
 import { byId, element, percent, unseen } from "./element.js";
+import { filledParts } from "./filling.js";
 import { described } from "./models.js";
 
 const MOST_WARNINGS = 5;
@@ -56,16 +57,7 @@ function warningsOf({ warnings }) {
   return nMore > 1 ? [...messages.slice(0, MOST_WARNINGS), `And ${nMore} more like this.`] : messages;
 }
 
-function saidOf(result) {
-  const characters = Array.from(result.text); // offsets count code points
-  const said = [];
-  let place = 0;
-  for (const blank of result.blanks) {
-    said.push(characters.slice(place, blank.start).join(""), element("mark", {}, blank.predictions[0].filled));
-    place = blank.end;
-  }
-  return [...said, characters.slice(place).join("")];
-}
+const saidOf = (result) => filledParts(result).map((part, index) => (index % 2 ? element("mark", {}, part) : part));
 
 /** Two words keep their places, so that the bars move and the words do not; more come most probable first. */
 function predictions(blank, before, pair, caption) {

@@ -11,6 +11,9 @@ const CHARACTER = 8; // a generous average at 13 pixels
 const LINE = 18;
 const EDITS = 5; // how many edits are told; of more, the number
 
+/** The text without what XML cannot hold: control characters and halves of a surrogate pair. */
+const asXml = (text) => text.toWellFormed().replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd");
+
 /** An <svg> of {answer, columns, site, traced, pair} in the colours of the page as it is now. */
 export function pictureOf({ answer, columns, site, traced, pair }) {
   const style = getComputedStyle(document.documentElement);
@@ -25,7 +28,7 @@ export function pictureOf({ answer, columns, site, traced, pair }) {
   const wordsY = top + (answer.belief ? BELIEF_HEIGHT : 0);
   const mapY = wordsY + 40;
   const height = mapY + ROW * traced.units.length + 12;
-  const text = (x, y, content, more = {}) => drawn("text", { x, y, fill: ink, "font-size": 13, ...more }, content);
+  const text = (x, y, content, more = {}) => drawn("text", { x, y, fill: ink, "font-size": 13, ...more }, asXml(content));
   const best = answer.result.blanks.map((blank) => blank.predictions.map((one) => `${one.filled} ${percent(one.probability)}`).join(", ")).join(" · ");
   const picture = drawn("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "system-ui, sans-serif" },
     drawn("rect", { width, height, fill: colour("paper") }),
@@ -60,7 +63,12 @@ function editLines(edits, columns, most) {
   const names = columns.map((column) => label(column.text));
   const lines = edits.slice(0, EDITS).map((edit) => `edited: ${toldOf(edit, names)}`);
   if (edits.length > EDITS) lines.push(`and ${edits.length - EDITS} more edits`);
-  return lines.map((line) => (line.length > most ? `${line.slice(0, most - 1)}…` : line));
+  return lines.map((line) => cut(line, most));
+}
+
+function cut(line, most) {
+  const characters = Array.from(line); // a slice of the string may end inside one
+  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : line;
 }
 
 function placesOf(columns, pair) {

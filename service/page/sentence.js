@@ -10,12 +10,26 @@ export const EXAMPLES = [
   "___ lost his hat.",
 ];
 
+const OF_WORD = /[\p{L}\p{M}\p{N}\p{Join_Control}'’_]/u;
+
+/** Where the word at `caret` starts and ends; both are the caret where there is none. */
+function wordAt(text, caret) {
+  let [start, end] = [caret, caret];
+  for (const character of Array.from(text.slice(0, caret)).reverse()) { // whole code points, which may be two units
+    if (!OF_WORD.test(character)) break;
+    start -= character.length;
+  }
+  for (const character of text.slice(caret)) {
+    if (!OF_WORD.test(character)) break;
+    end += character.length;
+  }
+  return [start, end];
+}
+
 /** The text with the selection, or the word at the caret, made a blank: [text, caret]. Offsets are JavaScript's. */
 export function blanked(text, start, end) {
-  const isOfWord = (character) => character !== undefined && /[\p{L}\p{N}'’_]/u.test(character);
   if (start === end) {
-    while (isOfWord(text[start - 1])) start -= 1;
-    while (isOfWord(text[end])) end += 1;
+    [start, end] = wordAt(text, start);
   } else {
     while (start < end && /\s/.test(text[start])) start += 1; // a double click selects the space behind a word too
     while (end > start && /\s/.test(text[end - 1])) end -= 1;

@@ -15,7 +15,7 @@ export const DEFAULTS = Object.freeze({
   tour: 0, // the step, from 1; 0 is no tour
 });
 
-const DOES = /^(freeze|(set|scale)=-?\d{1,6}(\.\d{1,6})?)$/;
+export const DOES = /^(freeze|(set|scale)=-?\d{1,6}(\.\d{1,6})?)$/;
 const MOST_EDITS = 256; // what a stranger's address may make the page hold: edits, and units of one edit
 const MOST_UNITS = 4096;
 const SITE = /^[a-z0-9_]+(\.[a-z0-9_]+)*$/;
@@ -106,6 +106,7 @@ export class State {
       if (location.hash.slice(1) !== this.#written) this.change(fromAddress(location.hash));
     });
     addEventListener("pagehide", () => this.#write());
+    keep(toAddress(this.values)); // or a reload would bring back what this tab showed before
   }
 
   /** `listener(values, changed)` is called after every change; `changed` holds the names of what changed. */

@@ -1,18 +1,23 @@
 // The six steps of the tour: what each says, what it shows, what it lets one try. Knows no element of the page.
 
+import { isGate } from "./models.js";
+
 const MARY = "Mary packed her bag because ___ was leaving.";
 const TOM = MARY.replace("Mary", "Tom").replace("her", "his");
 const NEW_SUBJECT = "Mary spoke first. Then Tom came in, and ___ sat down by the fire.";
 const LATE = "Mary was late, and the train had left, so ___ went home.";
 const FAR = "Mary walked along the river for a long time, through the fields and over the old bridge, until at last ___ came to the house.";
 
-/** Edits of all units of the forward stack, at the columns from `first` to `last`. */
-function all(figure, activation, first, last, does) {
+/**
+ * Edits of all units of the forward stack, at the columns from `first` to `last`: of `gate`, or of the gate that plays
+ * its part in the model that is shown. None where that has no gates, or the text not these columns.
+ */
+function all(figure, gate, first, last, does) {
   const { model } = figure.shown.answer;
   const { n_layers: nLayers } = figure.models.network(model);
-  return Array.from({ length: nLayers }, (_, layer) => ({
-    model, site: `layer${layer}.forward.${activation}`, units: "all", first, last, does,
-  }));
+  const sites = Array.from({ length: nLayers }, (_, layer) => figure.models.nearestSite(model, `layer${layer}.forward.${gate}`));
+  if (first < 0 || last < first || !sites.every(isGate)) return [];
+  return sites.map((site) => ({ model, site, units: "all", first, last, does }));
 }
 
 const place = (figure, word) => figure.shown.columns.findIndex((column) => column.text.trim() === word);
@@ -28,10 +33,12 @@ export function stepsFor(models) {
   const gru = models.withCell("gru") ?? models.pair([lstm, ""])[1];
   const rnn = models.withCell("rnn");
   const pair = models.pair([lstm, gru]);
+  const second = pair[1] === "none" ? lstm : pair[1];
   const at = (name, activation) => {
     const { n_layers: nLayers } = models.network(name);
     return models.nearestSite(name, `layer${nLayers - 1}.forward.${activation}`);
   };
+  const ofGate = (name, one) => (isGate(at(name, "forget_gate")) ? [one, undo] : []);
   const start = { context: "both", targets: "", edits: [], rows: 12, models: pair, shown: 0 };
   return [
     {
@@ -62,10 +69,7 @@ export function stepsFor(models) {
       ],
       look: "map",
       show: { ...start, text: LATE, context: "left", site: at(lstm, "forget_gate") },
-      tries: [
-        { name: "Shut it before the blank", change: (figure) => ({ edits: all(figure, "forget_gate", blank(figure) - 2, blank(figure) - 1, "set=0") }) },
-        undo,
-      ],
+      tries: ofGate(lstm, { name: "Shut it before the blank", change: (figure) => ({ edits: all(figure, "forget_gate", blank(figure) - 2, blank(figure) - 1, "set=0") }) }),
     },
     {
       title: "A new subject",
@@ -75,10 +79,7 @@ export function stepsFor(models) {
       ],
       look: "belief",
       show: { ...start, text: NEW_SUBJECT, site: at(lstm, "forget_gate") },
-      tries: [
-        { name: "Do not let it forget", change: (figure) => ({ edits: all(figure, "forget_gate", place(figure, "Then"), place(figure, ","), "set=1") }) },
-        undo,
-      ],
+      tries: ofGate(lstm, { name: "Do not let it forget", change: (figure) => ({ edits: all(figure, "forget_gate", place(figure, "Then"), place(figure, ","), "set=1") }) }),
     },
     {
       title: "The GRU",
@@ -87,11 +88,8 @@ export function stepsFor(models) {
         "Here z near 1 keeps the old state; some papers turn the sign round. Hold it at 1 at “Tom came”, and Mary stays. Compare the two answers above: the cells differ little in the end. Do not worry about which to choose.",
       ],
       look: "cell",
-      show: { ...start, text: NEW_SUBJECT, shown: pair[1] === "none" ? 0 : 1, site: at(gru === "none" ? lstm : gru, "update_gate") },
-      tries: [
-        { name: "Hold z at 1 at “Tom came”", change: (figure) => ({ edits: all(figure, "update_gate", place(figure, "Tom"), place(figure, "came"), "set=1") }) },
-        undo,
-      ],
+      show: { ...start, text: NEW_SUBJECT, shown: pair[1] === "none" ? 0 : 1, site: at(second, "update_gate") },
+      tries: ofGate(second, { name: "Hold z at 1 at “Tom came”", change: (figure) => ({ edits: all(figure, "update_gate", place(figure, "Tom"), place(figure, "came"), "set=1") }) }),
     },
     rnn ? {
       title: "The plain RNN forgets",
@@ -110,10 +108,7 @@ export function stepsFor(models) {
       ],
       look: "panels",
       show: { ...start, text: FAR, context: "left", site: at(lstm, "forget_gate") },
-      tries: [
-        { name: "Halve the forget gate", change: (figure) => ({ edits: all(figure, "forget_gate", 0, figure.shown.columns.length - 1, "scale=0.5") }) },
-        undo,
-      ],
+      tries: ofGate(lstm, { name: "Halve the forget gate", change: (figure) => ({ edits: all(figure, "forget_gate", 0, figure.shown.columns.length - 1, "scale=0.5") }) }),
     },
   ];
 }

@@ -28,7 +28,8 @@ export class Tour {
   }
 
   #begin() {
-    this.#before = toAddress({ ...this.state.values, tour: 0 });
+    const isUnderWay = this.state.values.tour > 0; // then what stands there now is the tour's
+    this.#before = (isUnderWay ? this.#kept : null) ?? toAddress({ ...this.state.values, tour: 0 });
     try {
       sessionStorage.setItem(BEFORE, this.#before); // a reload in the middle does not lose it
     } catch { /* then only until a reload */ }
@@ -46,10 +47,18 @@ export class Tour {
     this.#look(this.#steps[step - 1].look);
   }
 
-  #end() {
-    let before = this.#before;
+  /** The address of what stood there before the tour; null where nothing was kept. */
+  get #kept() {
     try {
-      before ??= sessionStorage.getItem(BEFORE);
+      return this.#before ?? sessionStorage.getItem(BEFORE);
+    } catch {
+      return null;
+    }
+  }
+
+  #end() {
+    const before = this.#kept;
+    try {
       sessionStorage.removeItem(BEFORE);
     } catch { /* nothing was kept */ }
     this.#before = null;
@@ -70,7 +79,7 @@ export class Tour {
     byId("tour-text").replaceChildren(...step.paragraphs.map((paragraph) => element("p", {}, paragraph)));
     byId("tour-tries").replaceChildren(...step.tries.map(({ name, change }) => {
       const button = element("button", { type: "button" }, name);
-      button.addEventListener("click", () => { if (this.figure.shown) this.state.change(change(this.figure)); });
+      button.addEventListener("click", () => { if (this.figure.showsChosen) this.state.change(change(this.figure)); });
       return button;
     }));
     byId("tour-back").disabled = tour === 1;

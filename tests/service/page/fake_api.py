@@ -1,14 +1,15 @@
 """Known answers in place of the service's, by Playwright's routes: numbers that a test can work out by hand.
 
 Up to three models: an LSTM, a GRU, a plain RNN. Tokens are words and full stops. A text with "Mary" before the blank
-gets P(she) 0.9 from every model, else 0.2; a clamp makes it 0.5. Units are numbered 0, 10, 20, 30; unit 10 u stands at
-token t at (t + u) / 100, or at the value it is clamped to.
+gets P(she) 0.9 from every model, else 0.2; a clamp makes it 0.5. Several blanks together are most probably all he.
+Units are numbered 0, 10, 20, 30; unit 10 u stands at token t at (t + u) / 100, or at the value it is clamped to.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +32,8 @@ class FakeApi:
     """Of every answer of /v1/cloze."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     held: list[Route] = field(default_factory=list)
-    holds: bool = False
-    """Keep requests of /v1/cloze unanswered in `held`."""
+    holds: Callable[[dict[str, Any]], bool] = lambda asked: False
+    """Which requests to keep unanswered in `held`."""
 
     def serve(self, page: Page) -> None:
         page.route("**/v1/**", self._answer)
@@ -44,10 +45,16 @@ class FakeApi:
         path = "/v1/" + route.request.url.partition("/v1/")[2]
         body = json.loads(route.request.post_data or "{}")
         self.asked.append({"path": path, **body})
-        if self.holds and path == "/v1/cloze":
+        if self.holds(self.asked[-1]):
             self.held.append(route)
             return
         self.fulfil(route)
+
+    def release(self) -> None:
+        """Answer what is held, and hold no more."""
+        self.holds = lambda asked: False
+        while self.held:
+            self.fulfil(self.held.pop())
 
     def fulfil(self, route: Route) -> None:
         """Answer one request."""
@@ -81,6 +88,10 @@ class FakeApi:
         return {"id": name, "object": "model", "default": name == "a-lstm", "network": network, "tokenizer": "word"}
 
 
+def is_cloze(asked: dict[str, Any]) -> bool:
+    return asked["path"] == "/v1/cloze"
+
+
 def refusal(message: str, code: str = "x", param: str | None = None) -> dict[str, Any]:
     """What stands under `error` in the service's refusals."""
     return {"type": "invalid_request_error", "message": message, "param": param, "code": code}
@@ -111,16 +122,18 @@ def belief_at(token: int) -> float:
 def cloze(body: dict[str, Any]) -> dict[str, Any]:
     """The reply of POST /v1/cloze."""
     text = body["text"]
-    start = text.index("___")
-    p_she = 0.9 if "Mary" in text[:start] else 0.2
     clamps = body.get("interventions") or []
-    after = _blank(start, 0.5 if clamps else p_she)
-    best = after["predictions"][0]["filled"]
-    tokens = [token | ({"text": best} if token["text"] == "___" else {}) for token in tokens_of(text)]
-    result: dict[str, Any] = {"text": text, "temperature": 1.0, "warnings": [], "blanks": [after]}
+    before = [(blank.start(), 0.9 if "Mary" in text[: blank.start()] else 0.2) for blank in re.finditer("___", text)]
+    after = [_blank(start, 0.5 if clamps else p_she) for start, p_she in before]
+    together = ["he"] * len(after) if len(after) > 1 else [after[0]["predictions"][0]["filled"]]
+    words = iter(together)
+    tokens = [token | ({"text": next(words)} if token["text"] == "___" else {}) for token in tokens_of(text)]
+    result: dict[str, Any] = {"text": text, "temperature": 1.0, "warnings": [], "blanks": after}
     result |= {"joint": None, "joint_kind": None, "trace": None, "evidence": None, "without_interventions": None}
+    if len(after) > 1:
+        result |= {"joint": [{"filled": together, "probability": 0.4}], "joint_kind": "exact"}
     if clamps:
-        result["without_interventions"] = [_blank(start, p_she)]
+        result["without_interventions"] = [_blank(*one) for one in before]
     if trace := body.get("trace"):
         site, count = trace["sites"][0], int(trace["units"].partition(":")[2])
         units = [10 * unit for unit in range(min(count, 4))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.service.page.conftest import Opens, Watched, allow
-from tests.service.page.fake_api import FakeApi, refusal
+from tests.service.page.fake_api import FakeApi, is_cloze, refusal
 
 
 def test_a_refusal_is_a_sentence_in_its_panel(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
@@ -106,12 +106,10 @@ def test_models_that_are_still_loading_are_waited_for(open_page: Opens, api: Fak
 
 def test_a_slow_service_is_said(open_page: Opens, api: FakeApi) -> None:
     page = open_page(api=api)
-    api.holds = True
+    api.holds = is_cloze
     page.fill("#text", "Tom said ___ left.")
     expect(page.locator("#notice")).to_contain_text("The service is slow: waiting for")
-    api.holds = False
-    for route in api.held:
-        api.fulfil(route)
+    api.release()
     expect(page.locator("#notice")).to_have_text("")
     expect(page.locator("#said-0")).to_have_text("Tom said he left.")
 

@@ -1,4 +1,4 @@
-"""Looking inside: evidence, belief, the map's values, clamps by mouse and by keyboard, the site that is shown."""
+"""Looking inside: evidence, belief, the map's values, the keyboard's way, the site that is shown."""
 
 from __future__ import annotations
 
@@ -92,55 +92,6 @@ def test_a_value_that_the_map_has_no_more_is_told_no_more(open_page: Opens, api:
     expect(page.locator("#tip")).to_be_hidden()
 
 
-def test_a_click_clamps_a_cell_and_another_lets_it_go(open_page: Opens, api: FakeApi) -> None:
-    page = settled(open_page(api=api))
-    cell(page, 2, 3).click()
-    expect(page.locator("#blanks-0")).to_contain_text("50.0 %, was 90.0 %")
-    asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")]
-    assert asked[-1]["interventions"] == [
-        {"site": "layer1.forward.forget_gate", "units": [10], "tokens": [3, 3], "set": 0}
-    ]
-    assert asked[-1]["model"] == "a-lstm"
-    expect(cell(page, 2, 3)).to_have_text("0.00, clamped")
-    expect(page.locator("#edit-list li")).to_contain_text(
-        "a-lstm, layer1.forward.forget_gate, unit 10, at “her”: set to 0"
-    )
-    cell(page, 2, 3).click()
-    expect(page.locator("#edits")).to_be_hidden()
-    expect(page.locator("#blanks-0")).not_to_contain_text("was")
-
-
-def test_a_drag_over_tokens_clamps_them_all(open_page: Opens, api: FakeApi) -> None:
-    page = settled(open_page(api=api))
-    page.select_option("#brush-verb", "scale")
-    page.fill("#brush-number", "0.5")
-    cell(page, 1, 2).hover()
-    page.mouse.down()
-    cell(page, 3, 5).hover()
-    assert page.locator("#map .marked").count() == 12
-    page.mouse.up()
-    expect(page.locator("#edit-list li")).to_have_count(1)
-    asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")]
-    assert asked[-1]["interventions"] == [
-        {"site": "layer1.forward.forget_gate", "units": [0, 10, 20], "tokens": [2, 5], "scale": 0.5}
-    ]
-
-
-def test_a_drag_over_the_words_clamps_all_units_shown(open_page: Opens, api: FakeApi) -> None:
-    page = settled(open_page(api=api))
-    page.select_option("#brush-verb", "freeze")
-    cell(page, 0, 4).hover()
-    page.mouse.down()
-    cell(page, 0, 5).hover()
-    page.mouse.up()
-    expect(page.locator("#edit-list li")).to_contain_text("at “bag” to “because”: as it was before")
-    asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")]
-    assert asked[-1]["interventions"][0]["units"] == [0, 10, 20, 30]
-    assert asked[-1]["interventions"][0]["freeze"] is True
-    page.click("#clear")
-    expect(page.locator("#edits")).to_be_hidden()
-
-
 def test_the_keyboard_alone_types_walks_and_clamps(open_page: Opens, api: FakeApi) -> None:
     page = settled(open_page(api=api))
     press = page.keyboard.press
@@ -163,12 +114,40 @@ def test_the_keyboard_alone_types_walks_and_clamps(open_page: Opens, api: FakeAp
     press("Shift+ArrowDown")
     press("Enter")
     expect(page.locator("#edit-list li")).to_contain_text("2 units (10, 20), at “said” to “she”: set to 0")
+    expect(page.locator("#shown-answer")).to_contain_text("was")
     expect(cell(page, 3, 3)).to_be_focused()  # where one was, after the new answer
     press("Escape")
     expect(page.locator("#tip")).to_be_hidden()
     page.locator("#edit-list button").focus()
     press("Enter")
     expect(page.locator("#edits")).to_be_hidden()
+
+
+def test_evidence_and_belief_for_other_words_go_before_the_new_words_come(open_page: Opens, api: FakeApi) -> None:
+    page = settled(open_page(api=api))
+    places = page.locator("#map td").evaluate_all("cells => cells.map((cell) => [cell.offsetLeft, cell.offsetTop])")
+    top = cell(page, 1, 1).evaluate("cell => cell.getBoundingClientRect().y")
+    api.holds = lambda asked: "evidence" in asked or asked["path"] == "/v1/belief"
+    page.fill("#targets", "she, he")
+    expect(page.locator("#first-word")).to_have_text("she")
+    expect(page.locator("#map small:visible")).to_have_count(0)
+    expect(page.locator("#belief circle")).to_have_count(0)
+    assert places == page.locator("#map td").evaluate_all("all => all.map((cell) => [cell.offsetLeft, cell.offsetTop])")
+    assert top == cell(page, 1, 1).evaluate("cell => cell.getBoundingClientRect().y")
+    api.release()
+    settled(page)
+    expect(cell(page, 0, 1).locator("small")).to_have_text(f"he +{-evidence_at(1):.1f}")
+
+
+def test_the_dashed_line_is_not_of_other_words(open_page: Opens, api: FakeApi) -> None:
+    page = settled(open_page(api=api))
+    dashed = page.locator("#belief .other")
+    expect(dashed).to_have_attribute("d", re.compile("M"))
+    api.holds = lambda asked: asked.get("model") == "b-gru"
+    page.fill("#targets", "she, he")
+    expect(page.locator("#first-word")).to_have_text("she")
+    expect(dashed).to_have_attribute("d", "")
+    expect(page.locator("#other-belief")).to_have_text("")
 
 
 def test_letters_of_the_equations_and_boxes_of_the_structure_choose_the_site(open_page: Opens, api: FakeApi) -> None:
@@ -201,6 +180,15 @@ def test_curves_come_with_their_library_only_when_they_are_opened(open_page: Ope
     page.click("summary")
     expect(page.locator("#curves .scatterlayer .trace")).to_have_count(4, timeout=60_000)
     expect(page.locator("#curves .xtick").first).to_have_text("<s>")
+
+
+def test_several_blanks_are_filled_with_the_words_that_are_most_probable_together(
+    open_page: Opens, api: FakeApi
+) -> None:
+    page = open_page("#text=Mary+said+___+and+___+left.", api=api)
+    expect(page.locator("#said-0")).to_have_text("Mary said he and he left.")  # she in each of them alone
+    expect(page.locator("#belief circle")).to_have_count(7)
+    assert {body["text"] for body in api.asked_of("/v1/belief")} == {"Mary said he and he left."}
 
 
 def test_several_blanks_are_shown_together(open_page: Opens) -> None:

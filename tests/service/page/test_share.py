@@ -108,6 +108,49 @@ def test_a_saved_picture_tells_the_edits_that_were_in_force(open_page: Opens, ap
     assert "edited" not in saved(page, "svg", tmp_path).read_text()
 
 
+def test_a_text_that_xml_cannot_hold_is_saved_as_a_picture_nevertheless(
+    open_page: Opens, api: FakeApi, tmp_path: Path
+) -> None:
+    page = open_page("#text=Mary+%01said%EF%BF%BE+___+left.", api=api)
+    picture = ET.parse(saved(page, "svg", tmp_path)).getroot()
+    texts = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert "Mary \ufffdsaid\ufffd ___ left." in texts
+    assert saved(page, "png", tmp_path).read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_a_long_edit_is_cut_between_two_characters(open_page: Opens, api: FakeApi, tmp_path: Path) -> None:
+    edits = "".join(f"&edit=layer1.forward.forget_gate:{unit}:1-1:set%3D0@a-lstm" for unit in (0, 10))
+    page = open_page(f"#text={'𝔐' * 20}+___{edits}", api=api)
+    expect(page.locator("#blanks-0")).to_contain_text("was")
+    texts = ET.parse(saved(page, "svg", tmp_path)).getroot().iter("{http://www.w3.org/2000/svg}text")
+    told = [text.text or "" for text in texts if (text.text or "").startswith("edited: ")]
+    assert [text[-2:] for text in told] == ["𝔐…", "𝔐…"]  # one is a character longer: by UTF-16 units a half would stay
+
+
+def test_a_spreadsheet_takes_no_token_for_a_formula(open_page: Opens, api: FakeApi, tmp_path: Path) -> None:
+    page = open_page("#text=Mary+-+said+%2B+%3D+%40+___+left.", api=api)
+    expect(page.locator("#belief circle")).to_have_count(9)
+    page.fill("#brush-number", "-0.5")
+    cell(page, 2, 3).click()
+    expect(page.locator("#blanks-0")).to_contain_text("was")
+    with saved(page, "csv", tmp_path).open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {"'-", "'+", "'=", "'@", "said"} <= {row["token"] for row in rows}
+    assert "-0.5" in {row["value"] for row in rows}
+
+
+def test_no_number_saved_is_for_other_words_than_those_shown(open_page: Opens, api: FakeApi, tmp_path: Path) -> None:
+    page = open_page(api=api)
+    expect(page.locator("#map small:visible").first).to_be_visible()
+    api.holds = lambda asked: "evidence" in asked or asked["path"] == "/v1/belief"
+    page.fill("#targets", "she, he")
+    expect(page.locator("#first-word")).to_have_text("she")
+    with saved(page, "csv", tmp_path).open(newline="") as lines:
+        quantities = {row["quantity"].partition(" ")[0] for row in csv.DictReader(lines)}
+    assert quantities == {"probability", "layer1.forward.forget_gate"}
+    assert "polyline" not in saved(page, "svg", tmp_path).read_text()
+
+
 def test_pictures_and_numbers_can_be_saved(open_page: Opens, api: FakeApi, tmp_path: Path) -> None:
     page = open_page(api=api)
     expect(page.locator("#belief circle")).to_have_count(9)

@@ -86,6 +86,55 @@ def test_a_reload_in_the_middle_of_the_tour_does_not_lose_the_sentence(open_page
     expect(page.locator("#text")).to_have_value("My own ___ sentence.")
 
 
+def test_the_tour_begun_anew_in_its_middle_does_not_lose_the_sentence(open_page: Opens, api: FakeApi) -> None:
+    page = open_page("#text=My+own+___+sentence.", api=api)
+    walk_to(page, 3)
+    walk_to(page, 2)
+    page.reload()
+    page.click("#tour-start")
+    page.click("#tour-end")
+    expect(page.locator("#text")).to_have_value("My own ___ sentence.")
+
+
+def sites_clamped(page: Page, api: FakeApi) -> list[str]:
+    """Where the first button of a step clamps."""
+    expect(page.locator("#map [data-column='12']").first).to_be_visible()  # the step's own sentence
+    page.click("#tour-tries button >> nth=0")
+    expect(page.locator("#shown-answer")).to_contain_text("was")
+    asked = [body for body in api.asked_of("/v1/cloze") if body.get("interventions")][-1]
+    return [clamp["site"] for clamp in asked["interventions"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "gate"),
+    [("b-gru", 3, "update"), ("b-gru", 4, "update"), ("a-lstm", 5, "forget"), ("b-gru", 6, "update")],
+)
+def test_a_step_clamps_a_gate_that_the_served_model_has(open_page: Opens, name: str, step: int, gate: str) -> None:
+    api = FakeApi(names=(name,))
+    page = open_page(api=api)
+    walk_to(page, step)
+    assert sites_clamped(page, api) == [f"layer{layer}.forward.{gate}_gate" for layer in (0, 1)]
+
+
+def test_without_a_gate_a_step_has_none_to_clamp(open_page: Opens) -> None:
+    page = open_page(api=FakeApi(names=("a-lstm", "c-rnn")))
+    walk_to(page, 5)
+    expect(page.locator("#equations [aria-pressed='true']")).to_have_text("h")
+    expect(page.locator("#tour-tries button")).to_have_count(0)
+
+
+@pytest.mark.parametrize("step", [3, 4, 5])
+def test_a_step_clamps_nothing_where_its_words_are_not(open_page: Opens, api: FakeApi, step: int) -> None:
+    page = open_page(api=api)
+    walk_to(page, step)
+    page.fill("#text", "___ and Mary left.")
+    expect(page.locator("#map thead [data-column]")).to_have_count(7)
+    page.click("#tour-tries button >> nth=0")
+    page.wait_for_timeout(300)
+    expect(page.locator("#edits")).to_be_hidden()
+    assert not [body for body in api.asked if body.get("interventions")]
+
+
 @pytest.mark.parametrize(
     ("step", "before", "after"),
     [(3, "she", (45.0, 75.0)), (4, "he", (0.0, 50.0)), (5, "he", (0.0, 50.0))],

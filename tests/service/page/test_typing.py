@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.service.page.conftest import Opens, Watched, allow
-from tests.service.page.fake_api import FakeApi
+from tests.service.page.fake_api import FakeApi, is_cloze
 
 TOM = "Tom packed his bag because ___ was leaving."
 
@@ -29,13 +32,13 @@ def test_both_models_answer_while_one_types(open_page: Opens, api: FakeApi, watc
 
 def test_an_answer_that_is_out_of_date_is_never_shown(open_page: Opens, api: FakeApi) -> None:
     page = open_page(api=api)
-    api.holds = True
+    api.holds = is_cloze
     page.fill("#text", TOM)
     with page.expect_event("requestfailed"):  # the questions about Tom are aborted by the next letter
         page.wait_for_function("performance.now() > 0")
         while len(api.held) < 2:
             page.wait_for_timeout(20)
-        api.holds = False
+        api.holds = lambda asked: False
         page.fill("#text", "Mary left because ___ was tired.")
     expect(page.locator("#said-0")).to_have_text("Mary left because she was tired.")
     for route in api.held:
@@ -66,6 +69,20 @@ def test_the_word_at_the_caret_becomes_a_blank(open_page: Opens, api: FakeApi, w
     page.click("#blank")
     expect(page.locator("#text")).to_have_value("Mary said ___ left.")
     expect(page.locator("#said-0")).to_have_text("Mary said she left.")
+
+
+@pytest.mark.parametrize("word", ["कमला", unicodedata.normalize("NFD", "José"), "𝔐ary", "O’Brien", "می\u200cخواهم"])
+@pytest.mark.parametrize("is_at_end", [False, True])
+def test_a_word_of_any_script_becomes_one_blank(
+    open_page: Opens, api: FakeApi, watched: list[Watched], word: str, is_at_end: bool
+) -> None:
+    page = open_page(api=api)
+    allow(watched, "422")  # without a blank
+    page.fill("#text", f"So {word} left.")
+    caret = 3 + is_at_end * len(word.encode("utf-16-le")) // 2  # JavaScript counts UTF-16 units
+    page.locator("#text").evaluate("(text, caret) => text.setSelectionRange(caret, caret)", caret)
+    page.click("#blank")
+    expect(page.locator("#text")).to_have_value("So ___ left.")
 
 
 def test_a_selection_becomes_a_blank_without_its_spaces(open_page: Opens, api: FakeApi, watched: list[Watched]) -> None:
@@ -111,6 +128,17 @@ def test_what_was_typed_is_there_after_a_reload_without_its_address(open_page: O
     expect(page.locator("#text")).to_have_value(TOM)
     expect(page.locator("#targets")).to_have_value("he, she")
     expect(page.locator("#said-0")).to_contain_text("Tom packed")
+
+
+def test_a_reload_of_an_address_gives_what_the_address_says(open_page: Opens, api: FakeApi, url: str) -> None:
+    page = open_page(api=api)
+    page.fill("#text", TOM)
+    expect(page.locator("#said-0")).to_contain_text("Tom packed")
+    page.goto("about:blank")
+    page.goto(url + "#text=Mary+said+___+left.&models=a-lstm,b-gru")  # complete: nothing in it changes
+    expect(page.locator("#said-0")).to_contain_text("Mary said")
+    page.reload()
+    expect(page.locator("#said-0")).to_contain_text("Mary said")
 
 
 def test_markup_that_is_typed_stays_text(open_page: Opens, api: FakeApi) -> None:
