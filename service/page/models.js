@@ -9,6 +9,7 @@ export const ACTIVATIONS = {
   mlp: ["hidden_state"],
 };
 
+const ALIKE = ["direction", "vocabulary_size", "n_layers", "hidden_size"];
 const FIRST_SHOWN = { lstm: "forget_gate", gru: "update_gate" };
 
 /** Where another cell has something that plays the same part. */
@@ -37,17 +38,28 @@ export class Models {
     return this.list.find((model) => model.id === name)?.network;
   }
 
-  /** The first served model with this cell; undefined if there is none. */
+  get #default() {
+    return this.list.find((model) => model.default) ?? this.list[0];
+  }
+
+  /** The served models, those first that read as the default does: only then do two differ by their cells alone. */
+  get #byLikeness() {
+    const { network } = this.#default;
+    const likeness = (model) => ALIKE.filter((size) => model.network[size] === network[size]).length;
+    return this.list.toSorted((one, other) => likeness(other) - likeness(one));
+  }
+
+  /** The served model with this cell that is most like the default; undefined if there is none. */
   withCell(cell) {
-    return this.list.find((model) => model.network.cell === cell)?.id;
+    return this.#byLikeness.find((model) => model.network.cell === cell)?.id;
   }
 
   /** The two to show: those wanted if they are served, else the default and one with another cell. */
   pair([first, second]) {
-    const one = this.has(first) ? first : (this.list.find((model) => model.default) ?? this.list[0]).id;
+    const one = this.has(first) ? first : this.#default.id;
     if (this.has(second) && second !== one) return [one, second];
     if (second === "none") return [one, "none"];
-    const others = this.list.filter((model) => model.id !== one);
+    const others = this.#byLikeness.filter((model) => model.id !== one);
     const other = others.find((model) => model.network.cell !== this.network(one).cell) ?? others[0];
     return [one, other?.id ?? "none"];
   }

@@ -169,7 +169,7 @@ def sampled(
     order."""
     kept: dict[str, list[tuple[int, ClozeItem]]] = {pair.name: [] for pair in chosen}
     n_seen = dict.fromkeys(kept, 0)
-    randoms = {name: Random(f"{seed}/{name}") for name in kept}  # a pair's sample does not depend on the others
+    random = Random(seed)
     for item in items:
         name = item.pair.name
         if name not in kept:
@@ -178,7 +178,7 @@ def sampled(
         n_seen[name] += 1
         if limit is None or len(kept[name]) < limit:
             kept[name].append(entry)
-        elif (place := randoms[name].randrange(n_seen[name])) < limit:
+        elif (place := random.randrange(n_seen[name])) < limit:
             kept[name][place] = entry
     return {name: [item for _, item in sorted(entries, key=lambda entry: entry[0])] for name, entries in kept.items()}
 

@@ -11,9 +11,9 @@ from tests.training.evaluation.fakes import RuleModel
 from training.corpus import Document
 from training.errors import EvaluationError
 from training.evaluation import cloze_suite
-from training.evaluation.cloze_suite import ALL, ALONE, ClozeResults, evaluate_cloze, sampled
+from training.evaluation.cloze_suite import ALL, ALONE, ClozeResults, evaluate_cloze
 from training.evaluation.ngram import fit_trigram
-from training.mining import Window, mine
+from training.mining import Window
 from training.pronouns import load_pairs
 
 TEXT = [
@@ -98,14 +98,6 @@ def test_a_limit_takes_a_seeded_sample_of_each_pair_in_reading_order() -> None:
         seen.append(list(dict.fromkeys(asked)))
     assert seen[0] == seen[1] != seen[2]
     assert len(seen[0]) == 10
-
-
-def test_a_pair_s_sample_does_not_depend_on_the_other_pairs() -> None:
-    pairs = load_pairs()
-    texts = [f"Number {number} said he saw him, for he liked him." for number in range(50)]
-    items = list(mine([Document("text", iter(texts))], pairs))
-    one, other = pairs.named("he/she"), pairs.named("him/her")
-    assert sampled(items, [one], 10, 0)["he/she"] == sampled(items, [other, one], 10, 0)["he/she"]
 
 
 def test_the_table_shows_counts_intervals_ties_and_every_column() -> None:
