@@ -9,7 +9,6 @@ import argparse
 import json
 import logging
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from training.evaluation.comparison import compare
 from training.evaluation.comparison_page import ComparedSuite, comparison_page
 from training.evaluation.options import Options, add_options, options_of
 from training.evaluation.runner import Report, check_folder, evaluate, pairs_of, versions, write
-from training.evaluation.tables import Table
+from training.evaluation.tables import Table, told_apart
 from training.mentions import mention_finder
 from training.pronouns import Pairs
 
@@ -89,8 +88,8 @@ def _suite(named: dict[str, Any], suite: str, data: Sequence[Path], options: Opt
             raise type(error)(f"{name}, suite {suite}: {error}") from error
     first_name, first = next(iter(reports.items()))
     context = {key: first.context[key] for key in ("data", "ngram", "options")}
-    notes = [note.replace("the bundle's own", f"{first_name}'s own") for note in _asked_notes(first)]
-    notes += [f"{name}: {note}" for name, report in reports.items() for note in _own_notes(report)]
+    notes = [note.replace("the bundle's own", f"{first_name}'s own") for note in first.notes]
+    notes += [f"{name}: {note}" for name, report in reports.items() for note in report.bundle_notes]
     sets = {name: getattr(report.results, "question_sets", ()) for name, report in reports.items()}
     if not all(sets.values()):
         figures = {name: report.results.to_json() for name, report in reports.items()}
@@ -101,15 +100,6 @@ def _suite(named: dict[str, Any], suite: str, data: Sequence[Path], options: Opt
         f"{name} is left out: {', '.join(without)} cannot be asked it" for name, without in found.left_out.items()
     ]
     return ComparedSuite(suite, found, found.tables(), notes, context)
-
-
-def _own_notes(report: Report) -> list[str]:
-    """What is said of the bundle rather than of the questions."""
-    return [note for note in report.notes if note in getattr(report.results, "notes", ())]
-
-
-def _asked_notes(report: Report) -> list[str]:
-    return [note for note in report.notes if note not in getattr(report.results, "notes", ())]
 
 
 def _side_by_side(reports: dict[str, Report]) -> list[Table]:
@@ -130,10 +120,9 @@ def _side_by_side(reports: dict[str, Report]) -> list[Table]:
 
 def _named(language_models: Sequence[Any]) -> dict[str, Any]:
     """The bundles by name; those of one name by name and the beginning of their hash."""
-    counts = Counter(one.name for one in language_models)
+    names = told_apart([(one.name, one.sha256) for one in language_models])
     named: dict[str, Any] = {}
-    for one in language_models:
-        name = one.name if counts[one.name] == 1 else f"{one.name} {one.sha256[:8]}"
+    for name, one in zip(names, language_models, strict=True):
         if any(one.sha256 == other.sha256 for other in named.values()):
             raise EvaluationError(f"the bundle {one.name} ({one.sha256[:12]}) is given twice; name each once.")
         named[name] = one

@@ -88,9 +88,8 @@ def test_no_pickle_is_ever_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch)
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError("a pickle was loaded")
 
-    monkeypatch.setattr("pickle.load", fail)
-    monkeypatch.setattr("pickle.loads", fail)
-    monkeypatch.setattr("pickle.Unpickler", fail)
+    for entrance in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(f"pickle.{entrance}", fail)
     (folder / "weights.pkl").write_bytes(PICKLED)
     assert read_bundle(folder).name == "tiny"
     replace_file(folder, WEIGHTS, PICKLED)

@@ -163,8 +163,13 @@ def test_what_is_said_of_a_bundle_is_said_of_each(data: Path) -> None:
     language_models = [RuleModel(knows_anna), RuleModel(knows_anna)]
     language_models[1].sha256 = "f" * 64
     language_models[1].bundle.metadata["provenance"] = {"settings": {"story_share": 0.3}}
+    language_models[1].bundle.metadata["network"] = {"direction": "causal"}
+    language_models[1].bundle.has_language_model = False
     report = compare_bundles(language_models, [("tracking", [])], Options(n_stories=2, ngram=False))
     notes = "\n".join(report.suites[0].notes)
+    assert "rule ffffffff: with both sides a causal network compares how likely" in notes
+    assert notes.count("with both sides a causal network") == 1
+    assert report.suites[0].context["options"]["stories"] == 2
     assert "rule ffffffff: the bundle was trained on stories (30% of its rows)" in notes
     assert "rule 00000000: the bundle" in notes
 

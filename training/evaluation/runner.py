@@ -43,7 +43,9 @@ class Report:
     context: Mapping[str, Any]
     """Everything else that goes into the JSON."""
     notes: tuple[str, ...]
-    """Sentences under the tables."""
+    """Sentences under the tables, of the data and the n-gram."""
+    bundle_notes: tuple[str, ...] = ()
+    """Further ones, of the bundle."""
     trigram: Trigram | None = None
     """The n-gram that was asked, for whoever wants its counts. Not in the JSON."""
 
@@ -55,12 +57,15 @@ class Report:
             **self.context,
             "results": self.results.to_json(),
         }
-        return json.dumps(content | {"notes": list(self.notes)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        content["notes"] = [*self.notes, *self.bundle_notes]
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def __str__(self) -> str:
         bundle = self.context["bundle"]
         blocks = [f"{bundle['name']} ({bundle['sha256'][:12]}), suite {self.suite}", *map(str, self.results.tables())]
-        return "\n\n".join([*blocks, "\n".join(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+        return (
+            "\n\n".join([*blocks, "\n".join(f"- {note}" for note in (*self.notes, *self.bundle_notes))]).rstrip() + "\n"
+        )
 
 
 def evaluate(
@@ -85,8 +90,9 @@ def evaluate(
         notes.append(
             f"{len(shared)} of the data's files are also among the n-gram's texts: its figures there are too good"
         )
+    bundle_notes = []
     if metadata.get("network", {}).get("direction") == "causal" and not language_model.bundle.has_language_model:
-        notes.append(
+        bundle_notes.append(
             "with both sides a causal network compares how likely the text after the blank is, which this one never "
             "learnt to say: read the left context only"
         )
@@ -121,8 +127,8 @@ def evaluate(
     }
     results = run(evaluation)
     if isinstance(results, JsonResults):
-        notes += results.notes
-    return Report(suite, results, context, tuple(notes), evaluation.trigram)
+        bundle_notes += results.notes
+    return Report(suite, results, context, tuple(notes), tuple(bundle_notes), evaluation.trigram)
 
 
 def pairs_of(language_model: Any, options: Options) -> Pairs:

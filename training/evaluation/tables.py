@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.evaluation.metrics import Interval
@@ -28,6 +29,12 @@ class Table:
             ]
             lines.append("  " + "  ".join(cells).rstrip())
         return "\n".join(lines)
+
+
+def told_apart(bundles: Sequence[tuple[str, str]]) -> list[str]:
+    """(name, SHA-256) of bundles -> what they are called: those of one name by the beginning of the hash as well."""
+    names = [name for name, _ in bundles]
+    return [name if names.count(name) == 1 else f"{name} {sha256[:8]}" for name, sha256 in bundles]
 
 
 def share(value: float) -> str:

@@ -8,7 +8,7 @@ Zhao et al. 2018, Gender bias in coreference resolution: evaluation and debiasin
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -43,7 +43,7 @@ class Sentence:
     """What the pronoun refers to, with its article."""
     pronouns: tuple[Span, ...]
     place: str
-    part: str = ""
+    part: str
     """Folder and ending (.dev, .test) of the file: each part numbers its lines from 1."""
 
     @property
@@ -68,8 +68,8 @@ class Substituted:
     """Whether no letter of the other person stands closer to the pronoun."""
 
 
-def read_winobias(data: Sequence[Path], forms: Collection[str], limit: int | None = None) -> list[Sentence]:
-    """The sentences of all files, `limit` the first ones of each. `forms`: the pronouns, lower case.
+def read_winobias(data: Sequence[Path], forms: Collection[str]) -> list[Sentence]:
+    """The sentences of all files. `forms`: the pronouns, lower case.
 
     Raises EvaluationError, naming file and line, for a line of another build, and for a file of another name.
     """
@@ -81,12 +81,12 @@ def read_winobias(data: Sequence[Path], forms: Collection[str], limit: int | Non
             raise EvaluationError(f"{path}: its name does not say pro or anti and the type; expected {EXPECTED}.")
         part = f"{path.parent}/{named['part'] or ''}"
         read = [
-            replace(_sentence(line, named["kind"], int(named["type"]), place, forms), part=part)
+            _sentence(line, named["kind"], int(named["type"]), place, part, forms)
             for place, line in numbered_lines(path, EXPECTED)
         ]
         if not read:
             raise EvaluationError(f"{path}: no line in this file; expected {EXPECTED}.")
-        sentences += read[:limit]
+        sentences += read
     return sentences
 
 
@@ -129,7 +129,7 @@ def substituted(sentence: Sentence, occupations: Collection[str], referent: str,
     return Substituted(text, pronoun, first, distances[referent] <= distances[other])
 
 
-def _sentence(line: str, kind: str, number_of_type: int, place: str, forms: Collection[str]) -> Sentence:
+def _sentence(line: str, kind: str, number_of_type: int, place: str, part: str, forms: Collection[str]) -> Sentence:
     numbered = regex.match(r"\s*(\d+)\s+(.*\S)\s*$", line)
     if numbered is None:
         raise EvaluationError(f"{place}: no number at the begin of the line; expected {EXPECTED}.")
@@ -157,7 +157,7 @@ def _sentence(line: str, kind: str, number_of_type: int, place: str, forms: Coll
     if not entities or not pronouns:
         what = "no occupation" if not entities else "no pronoun of the bundle's pairs"
         raise EvaluationError(f"{place}: {what} in brackets; expected {EXPECTED}.")
-    return Sentence(kind, number_of_type, int(numbered[1]), text, tuple(entities), tuple(pronouns), place)
+    return Sentence(kind, number_of_type, int(numbered[1]), text, tuple(entities), tuple(pronouns), place, part)
 
 
 def _others(sentence: Sentence, occupations: Collection[str]) -> list[Span]:

@@ -49,7 +49,8 @@ def evaluate_winogender(
 ) -> JsonResults:
     """Asks the templates with every occupation, and the sentences, where the files have them; `limit`: the first ones.
 
-    Raises EvaluationError for files of another format, naming file and line, and when there is nothing to ask.
+    Raises EvaluationError for files of another format, naming file and line, for pairs of another language than English
+    or without he/she, and when there is nothing to ask.
     """
     if pairs.language != "en" or "he/she" not in {pair.name for pair in pairs.pairs}:
         raise EvaluationError(

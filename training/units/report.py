@@ -12,7 +12,7 @@ import numpy as np
 from training.evaluation.answers import rounded
 from training.evaluation.comparison import p_cell, signed, signed_interval
 from training.evaluation.metrics import Interval
-from training.evaluation.tables import ABSENT, Table, interval, share
+from training.evaluation.tables import ABSENT, Table, interval, share, told_apart
 from training.units.ablation import Unit
 from training.units.effects import Effect
 from training.units.new_subject import GateStudy, Level
@@ -207,12 +207,8 @@ def comparison_table(studies: Sequence[Study]) -> Table:
 
 
 def names_of(studies: Sequence[Study]) -> list[str]:
-    """The bundles' names, each with the beginning of its hash where several bear it."""
-    names = [study.bundle.name for study in studies]
-    return [
-        name if names.count(name) == 1 else f"{name} {study.bundle.sha256[:8]}"
-        for name, study in zip(names, studies, strict=True)
-    ]
+    """What the bundles are called in a table."""
+    return told_apart([(study.bundle.name, study.bundle.sha256) for study in studies])
 
 
 def _compared(name: str, study: Study) -> tuple[str, ...]:
