@@ -59,8 +59,9 @@ class Person:
 
 
 class Casting:
-    """Draws the persons of a story. `people`: a grammar's nouns, roles, kin and adjectives, and whether its names are
-    only those that several countries agree on (`agreed_names`)."""
+    """Draws the persons of a story. `people`: a grammar's nouns, roles, kin and adjectives; whether its names are only
+    those that several countries agree on (`agreed_names`); and which share of its roles are surnames that stand alone
+    (`surname_share`), which tell no more of a gender."""
 
     def __init__(self, people: dict[str, Any], part: Part) -> None:
         self.part = part
@@ -69,6 +70,7 @@ class Casting:
         self.roles: list[str] = people["roles"].split(", ")
         self.adjectives: list[str] = people["adjectives"].split(", ")
         self.agreed_names = bool(people.get("agreed_names", False))
+        self.surname_share = float(people.get("surname_share", 0))
 
     def cast(self, wanted: dict[str, str], random: Random) -> dict[str, Person]:
         """Persons by letter. `wanted`: letter -> gender (any, same, other, mixed: against the first) and the kinds
@@ -142,6 +144,9 @@ class Casting:
         if kind == "kin":
             relative = random.choice(self.kin[gender])
             return Person(gender, kind, relative, relative, owner=first)
+        if kind == "role" and self.surname_share and random.random() < self.surname_share:
+            surname = random.choice(surnames(self.part))
+            return Person(gender, kind, surname, surname)
         noun = random.choice(self.roles if kind == "role" else self.nouns[gender])
         described = f"{random.choice(self.adjectives)} {noun}" if random.random() < 0.3 else noun
         return Person(gender, kind, described, random.choice((described, noun)), articles=("the", "the", "a"))

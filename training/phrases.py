@@ -1,7 +1,9 @@
-"""Phrases of a corpus that synthetic stories are told with: sentences without persons, and what people do.
+"""Phrases of a corpus that synthetic stories are told with: sentences without persons, what people do, and sentences
+that speak of somebody by pronouns alone.
 
 A network that sees the same few dozen fillers learns to skip those and loses the subject over any others; a corpus has
-tens of thousands. Knows sentences; knows neither stories nor pieces.
+tens of thousands; the same holds for the sentences in which a pronoun is asked. Knows sentences; knows neither stories
+nor pieces.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
+from training.cases import CASES
 from training.corpus import Document
+from training.mining import pair_of
 from training.pronouns import Pairs
 from training.words import gendered_words
 
@@ -20,11 +24,17 @@ SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 PAST = "ed|ew|ade|ept|elt|old|ent|ook|ame|at|ould|as|ood|oke|an|aid|ad|eft|ought"
 PREDICATE = re.compile(rf"(?:He|She) [a-z]+(?:{PAST}) .+\.")
 """A sentence of one subject; the verb's ending is that of a past tense."""
-NEVER = re.compile(r'["“”—()*_;:\d]|\.\.| [A-Z]')
+NEVER = re.compile(r'["“”—()\[\]{}*_;:\d]|\.\.| [A-Z]')
 """Quotations, asides, notes, and capitals inside a sentence: names, or I."""
+WORD = re.compile(r"[A-Za-z]+")
+PERSON = "S"
+"""What a sentence about somebody calls them."""
 MAX_PER_DOCUMENT = 1000
+"""Of each kind of phrase."""
+MAX_WORDS = 24
 FILLER_WORDS = (4, 24)
 PREDICATE_WORDS = (2, 12)
+SENTENCE_WORDS = (4, 20)
 
 
 @dataclass(frozen=True)
@@ -35,11 +45,15 @@ class Phrases:
     """Sentences in which nobody with a gender stands, each with its full stop."""
     predicates: tuple[str, ...] = ()
     """What somebody did, without subject and full stop: "opened the door and went out"."""
+    sentences: tuple[str, ...] = ()
+    """What is said of somebody by pronouns alone, as a grammar writes it, without full stop: "The rain ruined
+    {S.his} coat"."""
 
     @property
     def sha256(self) -> str:
         """Of all of them in their order."""
-        return hashlib.sha256("\n".join((*self.fillers, "", *self.predicates)).encode()).hexdigest()
+        lines = (*self.fillers, "", *self.predicates, "", *self.sentences)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def find_phrases(documents: Iterable[Document], pairs: Pairs, seed: int) -> Phrases:
@@ -47,19 +61,18 @@ def find_phrases(documents: Iterable[Document], pairs: Pairs, seed: int) -> Phra
     words = gendered_words(pairs.language)
     if words is None:
         return Phrases()
-    gendered = {*pairs.gendered_forms, *words.genders}
-    fillers: list[str] = []
-    predicates: list[str] = []
+    finder = _Finder(pairs, {*pairs.gendered_forms, *words.genders}, words.starters)
+    kept: tuple[list[str], list[str], list[str]] = ([], [], [])
     for document in documents:
-        found: tuple[list[str], list[str]] = ([], [])
+        found: tuple[list[str], list[str], list[str]] = ([], [], [])
         for sentence in _sentences(document):
-            kind = _kind(sentence, gendered, words.starters)
-            if kind is not None:
-                found[kind].append(sentence)
+            for kind, phrase in enumerate(finder.phrases(sentence)):
+                if phrase is not None:
+                    found[kind].append(phrase)
         random = Random(f"{seed}/phrases/{document.name}")
-        for mined, kept in zip(found, (fillers, predicates), strict=True):
-            kept += random.sample(mined, min(len(mined), MAX_PER_DOCUMENT))
-    return Phrases(tuple(dict.fromkeys(fillers)), tuple(dict.fromkeys(map(_predicate, predicates))))
+        for mined, of_kind in zip(found, kept, strict=True):
+            of_kind += random.sample(mined, min(len(mined), MAX_PER_DOCUMENT))
+    return Phrases(*(tuple(dict.fromkeys(of_kind)) for of_kind in kept))
 
 
 def _sentences(document: Document) -> Iterator[str]:
@@ -68,19 +81,47 @@ def _sentences(document: Document) -> Iterator[str]:
             yield from SENTENCE.split(paragraph)
 
 
-def _kind(sentence: str, gendered: set[str], starters: frozenset[str]) -> int | None:
-    """0 for a filler, 1 for a sentence whose predicate can be taken, None for neither."""
-    n_words = sentence.count(" ") + 1
-    if n_words > FILLER_WORDS[1] or not sentence.endswith(".") or NEVER.search(sentence):
-        return None
-    told = [word for word in re.findall(r"[a-z]+", sentence.lower()) if word in gendered]
-    if not told:
-        return 0 if n_words >= FILLER_WORDS[0] and sentence.partition(" ")[0].lower() in starters else None
-    least, most = PREDICATE_WORDS
-    if len(told) == 1 and least < n_words <= most + 1 and PREDICATE.fullmatch(sentence):
-        return 1
-    return None
+@dataclass(frozen=True)
+class _Finder:
+    pairs: Pairs
+    gendered: set[str]
+    """Every word that tells a gender, lower case."""
+    starters: frozenset[str]
+    """Words that may open a sentence and are nobody's name."""
 
+    def phrases(self, sentence: str) -> tuple[str | None, str | None, str | None]:
+        """What a sentence is as a filler, a predicate and a sentence about somebody; None where it is none."""
+        n_words = sentence.count(" ") + 1
+        if n_words > MAX_WORDS or not sentence.endswith(".") or NEVER.search(sentence):
+            return None, None, None
+        told = [word for word in WORD.findall(sentence.lower()) if word in self.gendered]
+        opening = sentence.partition(" ")[0].lower()
+        if not told:
+            is_filler = n_words >= FILLER_WORDS[0] and opening in self.starters
+            return sentence if is_filler else None, None, None
+        predicate = about = None
+        least, most = PREDICATE_WORDS
+        if len(told) == 1 and least < n_words <= most + 1 and PREDICATE.fullmatch(sentence):
+            predicate = sentence.partition(" ")[2].removesuffix(".")
+        least, most = SENTENCE_WORDS
+        if least <= n_words <= most and (opening in self.starters or opening in self.gendered):
+            about = self._about_one(sentence.removesuffix("."))
+        return None, predicate, about
 
-def _predicate(sentence: str) -> str:
-    return sentence.partition(" ")[2].removesuffix(".")
+    def _about_one(self, sentence: str) -> str | None:
+        """The sentence with its pronouns as a grammar writes them; None where they are of both genders or unclear, or
+        where a noun tells one."""
+        written: list[str] = []
+        genders: set[int] = set()
+        end = 0
+        for found in WORD.finditer(sentence):
+            word = found[0].lower()
+            if word not in self.gendered:
+                continue
+            pair = pair_of(word, sentence[found.end() :], self.pairs) if word in self.pairs.gendered_forms else None
+            if pair is None:
+                return None
+            genders.add(pair.forms.index(word))
+            written += (sentence[end : found.start()], f"{{{PERSON}.{CASES[pair.name]}}}")
+            end = found.end()
+        return "".join([*written, sentence[end:]]) if len(genders) == 1 else None

@@ -21,20 +21,13 @@ from typing import Any
 
 import yaml
 
+from training.cases import PAIRS, PRONOUNS
 from training.corpus import Document
 from training.errors import StoryError
 from training.names import Part
 from training.people import Casting, Person
-from training.phrases import Phrases
+from training.phrases import PERSON, Phrases
 from training.words import Gender
-
-PRONOUNS: dict[Gender, dict[str, str]] = {
-    "masculine": {"he": "he", "him": "him", "his": "his", "hers": "his", "himself": "himself"},
-    "feminine": {"he": "she", "him": "her", "his": "her", "hers": "hers", "himself": "herself"},
-}
-"""The four cases (and the possessive that stands alone) as a grammar writes them, by gender."""
-PAIRS = {"he": "he/she", "him": "him/her", "his": "his/her", "hers": "his/hers", "himself": "himself/herself"}
-"""The pair that each case asks."""
 
 MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
 """Private characters that mark, while a story is written, what stands at a place: plus the person's number."""
@@ -141,7 +134,7 @@ class Grammar:
         """One story, of that kind or of any; `filler_words`: at least so many at each place for fillers, else drawn.
 
         `phrases`: of a corpus; where there are some, they take the place of PHRASE_SHARE of the grammar's fillers and
-        of the lines of its rule PREDICATES.
+        of the lines of its rules PREDICATES, ENDING and OWN.
         """
         story = self._drawn(random, kind)
         return _Telling(self, random, self.casting.cast(story["cast"], random), filler_words, phrases).tell(story)
@@ -262,6 +255,8 @@ class _Telling:
             return self._fillers()
         if name == PREDICATES and self.phrases.predicates and self.random.random() < PHRASE_SHARE:
             return self.random.choice(self.phrases.predicates)
+        if name in (ENDING, OWN) and self.phrases.sentences and self.random.random() < PHRASE_SHARE:
+            return self._sentence(people[arguments[0]], asks=name == ENDING)
         if name not in self.grammar.rules:
             raise StoryError(f"{self.grammar.place}: there is no rule {name!r}.")
         parameters, productions = self.grammar.rules[name]
@@ -269,6 +264,14 @@ class _Telling:
             raise StoryError(f"{self.grammar.place}: [{call}] does not fit the rule {name} {' '.join(parameters)}.")
         bound = {parameter: people[argument] for parameter, argument in zip(parameters, arguments, strict=True)}
         return self._expand(self.random.choice(productions), bound)
+
+    def _sentence(self, person: Person, *, asks: bool) -> str:
+        """A sentence of the corpus about that person; where it `asks`, one of its pronouns is the asked one."""
+        sentence = self.random.choice(self.phrases.sentences)
+        if asks:
+            asked = self.random.choice([slot.end() - 1 for slot in SLOT.finditer(sentence)])
+            sentence = f"{sentence[:asked]}?{sentence[asked:]}."
+        return self._expand(sentence, {PERSON: person})
 
     def _fillers(self) -> str:
         """Sentences without persons: none, or as many words as one of FILLER_WORDS allows."""
@@ -321,8 +324,11 @@ def _file(path: str) -> bytes:
 TRAINING_GRAMMAR = "training"
 PREDICATES = "did"
 """The rule of a grammar whose lines say what somebody did, for which a corpus's predicates can stand."""
+ENDING, OWN = "ending", "own"
+"""The rules whose lines say more of a person by pronouns alone, asked and not asked, for which a corpus's sentences can
+stand."""
 PHRASE_SHARE = 0.45
-"""How often a filler or a predicate is one of the corpus, where it offers some."""
+"""How often a filler, a predicate or a sentence about somebody is one of the corpus, where it offers some."""
 FILLER_WORDS = ((1, 20), (20, 60), (60, 115))
 """Near, far, farthest: least and most words of fillers in one place. A preset's window holds the farthest."""
 PERSONS = "words/persons.yaml"

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from training.cases import PAIRS, PRONOUNS
 from training.errors import StoryError
 from training.names import first_names, surnames
 from training.stories import (
-    PAIRS,
-    PRONOUNS,
     Grammar,
     Story,
     grammar_files,
@@ -115,6 +114,13 @@ def test_a_relative_comes_with_the_pronoun_of_whose_relative_it_is() -> None:
     story = fixed(grammar("{S} sat. {D} saw {S.him?}.", cast={"S": "any | noun", "D": "same | kin"}))[1]
     assert "Her daughter saw her." in story.text
     assert [event.is_pronoun for event in story.events] == [False, False, True]
+
+
+def test_a_share_of_the_roles_can_be_surnames_that_stand_alone() -> None:
+    people = PEOPLE | {"surname_share": 1.0}
+    story = grammar("{S} took {S.his?} hat.", people=people, cast={"S": "any | role"}).story(Random(1))
+    assert story.text.split()[0] in surnames()
+    assert not story.events[0].tells_gender
 
 
 def test_a_rule_s_parameters_are_the_persons_it_is_called_with() -> None:

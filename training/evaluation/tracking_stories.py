@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from training.cases import PAIRS
 from training.errors import EvaluationError
 from training.evaluation.questions import question_at
 from training.mining import ClozeItem, Window
 from training.names import is_held_out
 from training.pronouns import Pairs
-from training.stories import PAIRS, Story, load_grammar
+from training.stories import Story, load_grammar
 
 GRAMMAR = "tracking"
 FIRST_WORD = re.compile(r"\w+")

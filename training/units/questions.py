@@ -21,13 +21,13 @@ from model.blanks import BlankedText
 from model.bundle import Bundle
 from model.errors import RequestError
 from model.scoring import filled_ids
+from training.cases import PAIRS
 from training.corpus import Document, read_documents
 from training.errors import EvaluationError
 from training.evaluation.cloze_suite import sampled
 from training.evaluation.tracking_stories import tracking_questions
 from training.mining import ClozeItem, Window, mine
 from training.pronouns import Pairs, PronounPair
-from training.stories import PAIRS
 
 OVERSAMPLING = 4
 """So many times the wanted items are drawn, so that the rarer form has its half in texts where it is a quarter."""

@@ -16,6 +16,7 @@ import pytest
 
 from model.errors import TextTooLongError
 from tests.training.evaluation.fakes import RuleModel
+from training.cases import PAIRS
 from training.errors import EvaluationError
 from training.evaluation import baselines
 from training.evaluation.ngram import fit_trigram
@@ -32,7 +33,6 @@ from training.evaluation.tracking_stories import (
 )
 from training.evaluation.tracking_suite import DIMENSIONS, evaluate_tracking
 from training.pronouns import Pairs, load_pairs
-from training.stories import PAIRS
 
 BOUNDS = {
     # kind of story: nearest pronoun, last noun, first mentioned, bag of words, a bag fitted to the stories themselves
