@@ -10,12 +10,14 @@ Exit status: 0 success; 2 wrong usage; 1 any other failure, with one line on sta
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import importlib.metadata
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 OK, FAILURE, WRONG_USAGE, INTERRUPTED, READER_LEFT = 0, 1, 2, 130, 141
@@ -55,6 +57,7 @@ PLANNED = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns the exit status. `argv`: the words after `anaphora`, by default the process's own."""
     debug, arguments = _take_debug(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     try:
         status = _run(arguments)
         sys.stdout.flush()  # here, where a reader that has left can still be noticed
@@ -100,6 +103,14 @@ def usage() -> str:
             "Exit status: 0 success, 2 wrong usage, 1 any other failure.",
         ]
     )
+
+
+def _open_closed_streams() -> None:
+    """Whoever closed standard input or output (`>&-`) has nothing to say or wants to hear nothing."""
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open as long as the process
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _take_debug(argv: Sequence[str]) -> tuple[bool, list[str]]:
@@ -174,6 +185,8 @@ def _explanation(error: Exception, arguments: list[str]) -> str:
         text = str(error)
     elif isinstance(error, OSError):
         text = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        if error.errno == errno.ENOSPC and not error.filename:  # a write names nothing
+            text = f"standard output, or a file of this command: {error.strerror}"
     else:
         text = f"unexpected {type(error).__name__}: {error} (the same command with --debug shows where)"
     return " ".join(text.split())

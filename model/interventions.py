@@ -67,7 +67,9 @@ def parse_intervention(words: str) -> Intervention:
     try:
         value = float(number)
     except ValueError:
-        raise ValueError(f"{number!r:.40} in {words!r:.80} should be a number, as in {name}=0.5") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{number!r:.40} in {words!r:.80} should be a number, as in {name}=0.5")
     return replace(edit, set=value) if name == "set" else replace(edit, scale=value)
 
 

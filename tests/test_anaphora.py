@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -189,3 +190,25 @@ def test_help_imports_none_of_the_packages() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_closed_standard_input_and_output_are_an_empty_text_and_silence(probe, capsys, monkeypatch) -> None:
+    read = []
+
+    def told(arguments: list[str]) -> None:
+        read.append(sys.stdin.read())
+        print("told")
+
+    probe.function = told
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert anaphora.main(["probe"]) == 0
+    sys.stdin.close()
+    sys.stdout.close()
+    assert (read, capsys.readouterr().err) == ([""], "")
+
+
+def test_a_full_disk_behind_standard_output_is_named(probe, capsys) -> None:
+    probe.function = _raises(OSError(errno.ENOSPC, "No space left on device"))
+    assert anaphora.main(["probe"]) == 1
+    assert capsys.readouterr().err == "anaphora: standard output, or a file of this command: No space left on device\n"

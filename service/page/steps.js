@@ -30,10 +30,10 @@ const undo = { name: "Undo", change: () => ({ edits: [] }) };
  */
 export function stepsFor(models) {
   const lstm = models.withCell("lstm") ?? models.pair(["", ""])[0];
-  const gru = models.withCell("gru") ?? models.pair([lstm, ""])[1];
+  const gru = models.withCell("gru");
   const rnn = models.withCell("rnn");
-  const pair = models.pair([lstm, gru]);
-  const second = pair[1] === "none" ? lstm : pair[1];
+  const pair = models.pair([lstm, gru ?? models.pair([lstm, ""])[1]]);
+  const gated = gru ?? lstm; // which of them shows the update gate, or the gate that plays its part
   const at = (name, activation) => {
     const { n_layers: nLayers } = models.network(name);
     return models.nearestSite(name, `layer${nLayers - 1}.forward.${activation}`);
@@ -85,11 +85,13 @@ export function stepsFor(models) {
       title: "The GRU",
       paragraphs: [
         "The same sentence, the same structure, another cell. A GRU has no separate memory: its hidden state is a mixture of the old state and a new candidate, and one gate, z, decides both. It has fewer weights than an LSTM of the same size.",
-        "Here z near 1 keeps the old state; some papers turn the sign round. Hold it at 1 at “Tom came”, and Mary stays. Compare the two answers above: the cells differ little in the end. Do not worry about which to choose.",
+        gru
+          ? "Here z near 1 keeps the old state; some papers turn the sign round. Hold it at 1 at “Tom came”, and Mary stays. Compare the two answers above: the cells differ little in the end. Do not worry about which to choose."
+          : "This service serves no GRU. In an LSTM the forget gate plays the part of z: held at 1 at “Tom came”, it keeps Mary. In the end the two cells differ little. Do not worry about which to choose.",
       ],
       look: "cell",
-      show: { ...start, text: NEW_SUBJECT, shown: pair[1] === "none" ? 0 : 1, site: at(second, "update_gate") },
-      tries: ofGate(second, { name: "Hold z at 1 at “Tom came”", change: (figure) => ({ edits: all(figure, "update_gate", place(figure, "Tom"), place(figure, "came"), "set=1") }) }),
+      show: { ...start, text: NEW_SUBJECT, shown: pair.indexOf(gated), site: at(gated, "update_gate") },
+      tries: ofGate(gated, { name: `Hold ${gru ? "z" : "it"} at 1 at “Tom came”`, change: (figure) => ({ edits: all(figure, "update_gate", place(figure, "Tom"), place(figure, "came"), "set=1") }) }),
     },
     rnn ? {
       title: "The plain RNN forgets",

@@ -210,11 +210,13 @@ def test_a_site_or_unit_that_is_not_there_is_refused_with_what_is(fill, tmp_path
         ["--units", "top:3"],
         ["--trace", "gates.html", "--units", "three"],
         ["--top-k", "many"],
+        ["--top-k", "0"],
         ["--context", "right"],
         ["--target", "he,she"],
         ["--evidence", "gate"],
         ["--intervene", "layer0.forward.forget_gate:1:0-2"],
         ["--intervene", "layer0.forward.forget_gate:1:0-2:sit=0"],
+        ["--intervene", "layer0.forward.forget_gate:1:0-2:set=nan"],
     ],
 )
 def test_wrong_usage_is_status_2(fill, words: list[str]) -> None:

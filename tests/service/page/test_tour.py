@@ -41,6 +41,15 @@ def test_the_gru_step_looks_into_the_gru(open_page: Opens, api: FakeApi) -> None
     expect(page.locator("#equations [aria-pressed='true']")).to_have_text("z")
 
 
+@pytest.mark.parametrize("names", [("a-lstm",), ("a-lstm", "c-rnn")])
+def test_without_a_gru_its_step_holds_the_forget_gate_of_the_lstm(open_page: Opens, names: tuple[str, ...]) -> None:
+    page = open_page(api=FakeApi(names=names))
+    walk_to(page, 5)
+    expect(page.locator("#tour-text")).to_contain_text("This service serves no GRU")
+    expect(page.locator("#equations [aria-pressed='true']")).to_have_text("f")
+    expect(page.locator("#tour-tries button >> nth=0")).to_have_text("Hold it at 1 at “Tom came”")
+
+
 def test_the_forget_gate_is_shut_by_a_button_of_its_step(open_page: Opens, api: FakeApi) -> None:
     page = open_page(api=api)
     walk_to(page, 3)
@@ -117,7 +126,7 @@ def test_a_step_clamps_a_gate_that_the_served_model_has(open_page: Opens, name: 
 
 
 def test_without_a_gate_a_step_has_none_to_clamp(open_page: Opens) -> None:
-    page = open_page(api=FakeApi(names=("a-lstm", "c-rnn")))
+    page = open_page(api=FakeApi(names=("c-rnn",)))
     walk_to(page, 5)
     expect(page.locator("#equations [aria-pressed='true']")).to_have_text("h")
     expect(page.locator("#tour-tries button")).to_have_count(0)
