@@ -22,6 +22,20 @@ def test_names_of_today_are_known_by_their_gender() -> None:
     assert {"Brian", "Tom", "John", "James"} <= masculine_names()
 
 
+def test_names_of_other_languages_are_known_as_english_texts_spell_them() -> None:
+    assert {"Priya", "Aino", "Ayşe", "Ayse", "Svetlana", "Thandiwe", "Keiko", "Siobhan"} <= feminine_names()
+    assert {"Rahul", "Jussi", "Mehmet", "Sergei", "Sipho", "Hiroshi", "Padraig"} <= masculine_names()
+
+
+def test_names_of_many_countries_are_drawn_but_not_where_readers_must_be_sure_of_them() -> None:
+    random = Random(1)
+    agreed = set(first_names("feminine", agreed=True))
+    drawn = [draw_first_name(random, "feminine") for _ in range(2000)]
+    farther = [name for name in drawn if name in {"Priya", "Svetlana", "Keiko", "Mei", "Zsuzsanna", "Elif", "Ioana"}]
+    assert len(farther) >= 3
+    assert {draw_first_name(random, "feminine", agreed=True) for _ in range(500)} <= agreed
+
+
 def test_no_name_is_of_both_genders() -> None:
     assert not masculine_names() & feminine_names()
 
