@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from random import Random
@@ -27,7 +27,7 @@ from training.errors import StoryError
 from training.names import Part
 from training.people import Casting, Person
 from training.phrases import PERSON, Phrases
-from training.words import Gender
+from training.story import Event, Story
 
 MENTION, PRONOUN, ASKED = 0xE000, 0xE100, 0xE200
 """Private characters that mark, while a story is written, what stands at a place: plus the person's number."""
@@ -41,67 +41,6 @@ BEFORE_VOWEL = re.compile(
 SLOT = re.compile(r"\[(?P<rule>[^\]]+)\]|\{(?P<person>[A-Z])(?:\.(?P<form>\w+))?(?P<asked>\?)?\}")
 DEEPEST_EXPANSION = 50
 """Rules within rules; a grammar whose rules call themselves for ever is refused there."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """A person named, or a pronoun that stands for a person."""
-
-    start: int
-    """Code point of the story's text."""
-    person: int
-    """Number in the story's cast; 0 is the first of it."""
-    gender: Gender
-    is_pronoun: bool
-    called: str
-    """How the person is called: name, full name, title, noun, kin or role (`people.py`)."""
-    end: int
-    """Code point after its last letter; an 's is not part of it."""
-
-    @property
-    def tells_gender(self) -> bool:
-        """Whether the word itself says the gender: a role ("the teacher") does not."""
-        return self.is_pronoun or self.called != "role"
-
-
-@dataclass(frozen=True)
-class Story:
-    """One story, its asked pronoun, and what is known of both."""
-
-    kind: str
-    """The grammar's name for this sort of story."""
-    text: str
-    """Whole, every pronoun in its place."""
-    start: int
-    """Where the asked pronoun stands in the text, code points."""
-    end: int
-    answer: str
-    """The asked pronoun, lower case."""
-    pair: str
-    """The pronoun pair that is asked, e.g. he/she."""
-    gender: Gender
-    """Of the person that the asked pronoun stands for."""
-    person: int
-    """Number of that person in the story's cast; 0 is the first of it."""
-    events: tuple[Event, ...]
-    """In the text's order, the asked pronoun itself left out."""
-
-    @property
-    def question(self) -> str:
-        """The text with a blank for the asked pronoun."""
-        return f"{self.text[: self.start]}___{self.text[self.end :]}"
-
-    @property
-    def distance_words(self) -> int:
-        """Words between the last mention (name, noun or pronoun) of the person asked about and the blank."""
-        earlier = [e.start for e in self.events if e.start < self.start and e.person == self.person]
-        return len(self.text[earlier[-1] : self.start].split()) - 1 if earlier else len(self.text[: self.start].split())
-
-    @property
-    def has_distractor(self) -> bool:
-        """Whether a person of the other gender stands nearer to the blank than the person asked about."""
-        earlier = [e for e in self.events if e.start < self.start]
-        return bool(earlier) and earlier[-1].gender != self.gender
 
 
 class Grammar:

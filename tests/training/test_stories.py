@@ -16,12 +16,12 @@ from training.errors import StoryError
 from training.names import first_names, surnames
 from training.stories import (
     Grammar,
-    Story,
     grammar_files,
     grammar_sha256,
     load_grammar,
     story_documents,
 )
+from training.story import Story
 
 PEOPLE = {
     "nouns": {"masculine": "man", "feminine": "woman"},

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from training.evaluation.answers import Answers, Choices
-from training.stories import Event, Story
+from training.story import Event, Story
 from training.words import Gender
 
 Rule = Callable[[Sequence[Event]], Gender | None]

@@ -17,7 +17,8 @@ from training.evaluation.questions import question_at
 from training.mining import ClozeItem, Window
 from training.names import is_held_out
 from training.pronouns import Pairs
-from training.stories import Story, load_grammar
+from training.stories import load_grammar
+from training.story import Story
 
 GRAMMAR = "tracking"
 FIRST_WORD = re.compile(r"\w+")

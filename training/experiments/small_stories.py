@@ -20,7 +20,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from training.stories import SLOT, Grammar, Story
+from training.stories import SLOT, Grammar
+from training.story import Story
 
 PLACE = "training/grammars/small.yaml"
 FORMS = ("he", "she")

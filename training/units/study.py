@@ -25,7 +25,7 @@ from tqdm import tqdm
 from model.bundle import Bundle
 from training.errors import EvaluationError
 from training.evaluation.metrics import accuracy
-from training.stories import Story
+from training.story import Story
 from training.units.ablation import Ablation, Floats, Unit, memory_of
 from training.units.effects import Effect, Places, effects, rank_correlation
 from training.units.new_subject import KEEPING_GATES, Gates, GateStudy

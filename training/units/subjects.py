@@ -15,7 +15,7 @@ from model.text import normalised
 from model.tokenizer import Tokenizer
 from training.evaluation.tracking_stories import KEPT, SWITCHED, tracking_questions
 from training.pronouns import Pairs
-from training.stories import Event, Story
+from training.story import Event, Story
 from training.words import Gender
 
 MASCULINE, FEMININE, NOBODY = 0, 1, -1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.evaluation.story_rules import RULES, rule_answers
-from training.stories import Event, Story
+from training.story import Event, Story
 from training.words import Gender
 
 M, F = "masculine", "feminine"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.tiny import tiny_tokenizer
 from training.pronouns import load_pairs
-from training.stories import Event, Story
+from training.story import Event, Story
 from training.units.subjects import AGAIN, FEMININE, MASCULINE, NOBODY, OTHER, SAME, labelled, subject_stories
 
 TEXT = "Tom was late. Paul was tired. Anna said so because she was old."
