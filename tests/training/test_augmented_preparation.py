@@ -13,6 +13,7 @@ from training import preparation
 from training.augmentation import Augmentation
 from training.corpus import read_documents
 from training.errors import CheckpointError
+from training.phrases import find_phrases
 from training.preparation import Corpus, prepare
 from training.pronouns import Pairs, load_pairs
 from training.shards import TokenShards
@@ -58,9 +59,12 @@ def test_without_stories_and_augmentation_there_are_the_texts_alone(prepared: Pr
     assert texts(corpus.tokens, corpus) == read
 
 
-def test_stories_have_shards_of_their_own_that_follow_from_the_seed(prepared: Prepare) -> None:
+def test_stories_have_shards_of_their_own_that_follow_from_the_seed_and_the_texts(
+    prepared: Prepare, tmp_path: Path
+) -> None:
     corpus = prepared(story_share=0.25, seed=3)
-    told = [paragraph for document in story_documents(40, 3) for paragraph in document.paragraphs]
+    phrases = find_phrases(read_documents([tmp_path / "texts"]), load_pairs(), seed=3)
+    told = [paragraph for document in story_documents(40, 3, phrases) for paragraph in document.paragraphs]
     known = [line for line, seen in zip(told, texts(corpus.stories, corpus), strict=True) if line == seen]
     assert len(known) > len(told) / 2  # the rest has letters that the few fitted stories lack
     assert len(corpus.tokens.document_starts) == 2
