@@ -23,7 +23,7 @@ import yaml
 from training.words import Gender
 
 COMMON = ("en_US", "en_GB")
-"""Faker's locales whose names make the common half of those that are drawn."""
+"""Faker's locales whose names are the common ones."""
 RARER = (
     *("en", "en_IE", "en_NZ", "en_IN", "en_KE", "en_NG"),
     *("de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "sv_SE", "da_DK", "no_NO", "pt_BR", "pl_PL"),
@@ -37,6 +37,8 @@ FARTHER = (
 OWN = "words/names.yaml"
 """Counts as one more of FARTHER, drawn OWN_WEIGHT times as often as one of them, for it has many languages."""
 OWN_WEIGHT = 12
+FARTHER_DRAWN = (*FARTHER, *(OWN,) * OWN_WEIGHT)
+"""The places, each as often as it is drawn."""
 COMMON_SHARE, FARTHER_SHARE = 0.6, 0.2
 """How often a drawn name is a common one, and how often one of FARTHER; else it is any of COMMON and RARER."""
 LATIN = re.compile("[A-Z\u00c0-\u024f][a-z\u00c0-\u024f]{2,}")
@@ -89,11 +91,11 @@ def is_held_out(name: str) -> bool:
 
 
 def draw_first_name(random: Random, gender: Gender, part: Part = "all", *, agreed: bool = False) -> str:
-    """A name of that gender: at COMMON_SHARE one of the common, at FARTHER_SHARE one of FARTHER, each place being as
-    likely as the next, else any of the others. `agreed`: see `first_names`; none of FARTHER then."""
+    """A name of that gender: at COMMON_SHARE one of the common, at FARTHER_SHARE one of FARTHER_DRAWN, else any of
+    the others. `agreed`: see `first_names`; none of FARTHER then."""
     drawn = random.random()
     if not agreed and drawn > 1 - FARTHER_SHARE:
-        place = random.choice((*FARTHER, *(OWN,) * OWN_WEIGHT))
+        place = random.choice(FARTHER_DRAWN)
         if names := _names_of(place, gender, part):
             return random.choice(names)
     return random.choice(first_names(gender, part, common=drawn < COMMON_SHARE, agreed=agreed))

@@ -144,6 +144,7 @@ class Casting:
         if kind == "kin":
             relative = random.choice(self.kin[gender])
             return Person(gender, kind, relative, relative, owner=first)
+        # Nothing is drawn where the share is 0, so that the measuring stories stay as they are.
         if kind == "role" and self.surname_share and random.random() < self.surname_share:
             surname = random.choice(surnames(self.part))
             return Person(gender, kind, surname, surname)

@@ -31,7 +31,6 @@ PERSON = "S"
 """What a sentence about somebody calls them."""
 MAX_PER_DOCUMENT = 1000
 """Of each kind of phrase."""
-MAX_WORDS = 24
 FILLER_WORDS = (4, 24)
 PREDICATE_WORDS = (2, 12)
 SENTENCE_WORDS = (4, 20)
@@ -83,6 +82,8 @@ def _sentences(document: Document) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Finder:
+    """Tells what phrases a sentence offers."""
+
     pairs: Pairs
     gendered: set[str]
     """Every word that tells a gender, lower case."""
@@ -92,12 +93,13 @@ class _Finder:
     def phrases(self, sentence: str) -> tuple[str | None, str | None, str | None]:
         """What a sentence is as a filler, a predicate and a sentence about somebody; None where it is none."""
         n_words = sentence.count(" ") + 1
-        if n_words > MAX_WORDS or not sentence.endswith(".") or NEVER.search(sentence):
+        if not sentence.endswith(".") or NEVER.search(sentence):
             return None, None, None
         told = [word for word in WORD.findall(sentence.lower()) if word in self.gendered]
         opening = sentence.partition(" ")[0].lower()
         if not told:
-            is_filler = n_words >= FILLER_WORDS[0] and opening in self.starters
+            least, most = FILLER_WORDS
+            is_filler = least <= n_words <= most and opening in self.starters
             return sentence if is_filler else None, None, None
         predicate = about = None
         least, most = PREDICATE_WORDS

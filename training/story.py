@@ -1,4 +1,4 @@
-"""One story, its asked pronoun, and what is known of both: who is mentioned where, and what is right.
+"""A story as it is told: its text, who is mentioned where, which pronoun is asked and what is right.
 
 Knows texts and persons; knows nothing of how stories are made (stories.py).
 """
