@@ -12,7 +12,7 @@ counterfactual data augmentation, Lu et al. 2018 (arXiv:1807.11714).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -78,6 +78,18 @@ class Augmentation:
         random = Random(f"{self.seed}/{document}/{number}")
         renames, swaps = random.random() < self.rename_share, random.random() < self.swap_share
         return Stretch(self._words, random, renames, swaps) if renames or swaps else None
+
+    def twins(self, name: str, paragraphs: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The paragraphs with the genders that they have and with the others, renamed at `rename_share`, both or none.
+
+        `name`: what the drawing follows from beside the seed.
+        """
+        renames = Random(f"{self.seed}/twins/{name}").random() < self.rename_share
+        told = [
+            Stretch(self._words, Random(f"{self.seed}/twins/{name}/{swaps}"), renames, swaps) for swaps in (False, True)
+        ]
+        first, second = ([*map(stretch, paragraphs)] for stretch in told)
+        return (first if renames else [*paragraphs]), second
 
     @cached_property
     def _words(self) -> _Words:

@@ -3,14 +3,16 @@
 A batch has `rows` rows of at most `bptt_steps` tokens. The first rows are *streams*: each runs through its part of
 the corpus window after window, and the forward state is carried on; it starts afresh at a document's start. The
 next are *fragments*: <s> text </s> cut out at random sentence, paragraph and mid-sentence places, because
-requests are short fragments and a network that never saw a fresh state fails on them. The last are *stories*: whole
-documents of a corpus of their own (training/stories.py).
+requests are short fragments and a network that never saw a fresh state fails on them. The last are *twins*: whole
+documents of a corpus of their own, stories (training/stories.py) and excerpts (training/excerpts.py), each beside
+itself with everybody of the other gender.
 
 Every batch follows from the seed, the position and the number of the step alone, so a run can be resumed exactly.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,8 +155,8 @@ class Batches:
         seed: int,
         start: int = 0,
         stop: int | None = None,
-        stories: TokenShards | None = None,
-        story_share: float = 0.0,
+        twins: TokenShards | None = None,
+        twin_share: float = 0.0,
     ) -> None:
         """Streams run over tokens [start, stop), and fragments are cut out of them.
 
@@ -164,9 +166,9 @@ class Batches:
         self.begin_id, self.end_id = tokenizer.begin_id, tokenizer.end_id
         self.cutter = FragmentCutter(tokens, tokenizer, bptt_steps, start, stop)
         self.n_fragments = round(rows * fragment_share)
-        self.stories = stories
-        self.n_stories = round(rows * story_share) if stories is not None else 0
-        self.n_streams = n_streams = rows - self.n_fragments - self.n_stories
+        self.twins = twins
+        self.n_twins = min(round(rows * twin_share), rows - self.n_fragments) if twins is not None else 0
+        self.n_streams = n_streams = rows - self.n_fragments - self.n_twins
         stop = len(tokens) if stop is None else stop
         if stop - start < n_streams:
             raise CorpusError(f"{stop - start} tokens are too few for {n_streams} streams. {TOO_SHORT}")
@@ -193,18 +195,22 @@ class Batches:
             rows.append(self.cutter.cut(random))
             fresh.append(True)
             ended.append(True)
-        for _ in range(self.n_stories):
-            rows.append(self._story(random))
+        for row in self._twins(random):
+            rows.append(row)
             fresh.append(True)
-            ended.append(bool(rows[-1][-1] == self.end_id))
+            ended.append(bool(row[-1] == self.end_id))
         self.n_batches += 1
         return collate(rows, fresh, ended)
 
-    def _story(self, random: np.random.Generator) -> NDArray[np.int64]:
-        """A document of the stories, whole where the window holds it."""
-        assert self.stories is not None
-        start = int(self.stories.document_starts[random.integers(len(self.stories.document_starts))])
-        return self.stories.read(start, min(self.stories.document_end(start), start + self.bptt_steps))
+    def _twins(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """Documents with a twin, whole where the window holds them: of an even number one, and then the next."""
+        for number in range(self.n_twins):
+            assert self.twins is not None
+            starts = self.twins.document_starts
+            if number % 2 == 0:
+                first = 2 * int(random.integers((len(starts) + 1) // 2))
+            start = int(starts[min(first + number % 2, len(starts) - 1)])
+            yield self.twins.read(start, min(self.twins.document_end(start), start + self.bptt_steps))
 
     def _window(self, stream: int) -> tuple[NDArray[np.int64], bool, bool]:
         """The next window of one stream, which then stands after it."""

@@ -54,6 +54,8 @@ class TrainingConfig:
     """Share of rows that are short texts read from the initial state; the rest are streams that carry theirs."""
     story_share: float = 0.0
     """Share of rows that are synthetic stories whose right pronouns are known (training/stories.py; English)."""
+    excerpt_share: float = 0.0
+    """Share of rows that are excerpts of the corpus, each beside itself with the genders swapped (English)."""
     rename_share: float = 0.0
     """Share of the corpus's stretches whose first names are replaced by names of today (English)."""
     swap_share: float = 0.0
@@ -114,16 +116,20 @@ class TrainingConfig:
             raise TrainingConfigError(
                 "language_model_weight and contrast_weight are both 0: nothing is learnt. Give one a weight."
             )
-        if self.fragment_share + self.story_share > 1:
-            raise TrainingConfigError(
-                f"fragment_share = {self.fragment_share} and story_share = {self.story_share} are more than all rows "
-                "together; make one smaller."
-            )
+        shares = {name: getattr(self, name) for name in ("fragment_share", "story_share", "excerpt_share")}
+        if sum(shares.values()) > 1 + 1e-9:
+            told = " and ".join(f"{name} = {share}" for name, share in shares.items() if share)
+            raise TrainingConfigError(f"{told} are more than all rows together; make one smaller.")
         if self.least_right_context >= self.bptt_steps:
             raise TrainingConfigError(
                 f"least_right_context = {self.least_right_context} leaves no place in windows of bptt_steps = "
                 f"{self.bptt_steps}; make it smaller."
             )
+
+    @property
+    def twin_share(self) -> float:
+        """Share of rows that stand beside their twin: stories and excerpts."""
+        return self.story_share + self.excerpt_share
 
     def network(self, vocabulary_size: int) -> NetworkConfig:
         """The network's own config, once the tokenizer is known."""
@@ -146,6 +152,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "bptt_steps": (4, 65_536),
     "fragment_share": (0, 1),
     "story_share": (0, 1),
+    "excerpt_share": (0, 1),
     "rename_share": (0, 1),
     "swap_share": (0, 1),
     "least_right_context": (0, 65_535),

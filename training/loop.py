@@ -63,11 +63,11 @@ class Trainer:
         pairs: Pairs,
         run_folder: Path,
         device: str = "cpu",
-        stories: TokenShards | None = None,
+        twins: TokenShards | None = None,
         world: World | None = None,
     ) -> None:
-        """`held_out`: validation text; None holds out the end of `tokens`. `stories`: the documents of story rows.
-        `world`: the processes that train together.
+        """`held_out`: validation text; None holds out the end of `tokens`. `twins`: the documents of
+        the rows that stand beside their twin. `world`: the processes that train together.
 
         Raises TrainingConfigError when they are more than there are rows.
         """
@@ -77,7 +77,7 @@ class Trainer:
             "tokenizer": hashlib.sha256(tokenizer.serialized).hexdigest(),
             "training texts": tokens.sha256,
             "validation texts": held_out.sha256 if held_out else None,
-            "stories": stories.sha256 if stories else None,
+            "stories": twins.sha256 if twins else None,
             "parent bundle": None,
         }
         """What a checkpoint is bound to beside the settings: with anything else its places and weights mean nothing."""
@@ -110,8 +110,8 @@ class Trainer:
             fragment_share=config.fragment_share,
             seed=config.seed,
             stop=stop,
-            stories=stories,
-            story_share=config.story_share,
+            twins=twins,
+            twin_share=config.twin_share,
         )
         held_out_batches = Batches(
             held_out or tokens,

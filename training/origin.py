@@ -28,5 +28,5 @@ def origin_of(batches: Batches, own: Sequence[int], states: HiddenStates) -> str
     if len(streams) > len(told):
         told.append(f"{len(streams) - len(told)} more streams")
     if len(rows) > len(streams):
-        told.append(f"{len(rows) - len(streams)} fragments and stories drawn at random")
+        told.append(f"{len(rows) - len(streams)} fragments, stories and excerpts drawn at random")
     return ", ".join(told)

@@ -19,17 +19,11 @@ from training.encoding import available_cores
 from training.errors import CheckpointError
 from training.fit_tokenizer import fit_tokenizer
 from training.options import RunOptions
-from training.phrases import Phrases, find_phrases
 from training.progress import say
 from training.pronouns import Pairs
 from training.shards import Progress, TokenShards, prepare_shards, sources_of
 from training.sources import STANDARD_INPUT
-from training.stories import grammar_sha256, story_documents
-
-N_STORIES = 60_000
-"""Documents of stories, of one story or a few each."""
-STORIES_FITTED = 5_000
-"""Of these, how many the tokenizer is fitted to."""
+from training.twins import find_twins
 
 FITTED_BYTES = 256 << 20
 """Of a larger corpus the tokenizer is fitted to an even sample of about this size, as the files lie on disk."""
@@ -43,7 +37,8 @@ class Corpus:
     tokenizer: Tokenizer
     tokens: TokenShards
     held_out: TokenShards | None
-    stories: TokenShards | None
+    twins: TokenShards | None
+    """Stories and excerpts; each document of an even number is followed by its twin."""
     sources: list[SourceRecord]
     valid_sources: list[SourceRecord]
 
@@ -58,27 +53,26 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
     if options.resume and valid_sources:
         _check_same_valid(folder, valid_sources)
     augmentation = Augmentation(pairs, config.rename_share, config.swap_share, config.seed)
-    has_stories = config.story_share > 0 and pairs.language in LANGUAGES
-    if not has_stories and config.story_share > 0:
-        say(f"no stories: there is no grammar for the language {pairs.language!r}")
+    has_twins = config.twin_share > 0 and pairs.language in LANGUAGES
+    if config.twin_share and not has_twins:
+        say(f"no stories and no excerpts: there is no grammar for the language {pairs.language!r}")
     if not augmentation.is_on and (config.rename_share or config.swap_share):
         say(f"no augmentation: there are no lists of names and gendered words for the language {pairs.language!r}")
 
     n_workers = options.n_workers or available_cores()
-    phrases = Phrases()
-    if has_stories:
-        say("looking for phrases to tell stories with")
-        phrases = find_phrases(
-            read_documents(texts, options.text_field, share=fitted_share(sources)), pairs, config.seed
-        )
     share = fitted_share(sources)
+
+    def read_share() -> Iterator[Document]:
+        return read_documents(texts, options.text_field, share=share)
+
+    twins = find_twins(read_share, config, augmentation) if has_twins else None
 
     def fitted() -> Iterator[Document]:
         if share < 1:
             say(f"the tokenizer is fitted to {share:.1%} of the corpus")
-        yield from augmentation.documents(read_documents(texts, options.text_field, share=share))
-        if has_stories:
-            yield from story_documents(STORIES_FITTED, config.seed, phrases)
+        yield from augmentation.documents(read_share())
+        if twins:
+            yield from twins.fitted()
 
     tokenizer = _tokenizer(config, pairs, fitted(), sources, augmentation.identity(), options)
     say("preparing token shards")
@@ -97,19 +91,13 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
     say(f"{len(tokens):,} tokens of {len(tokens.document_starts):,} documents")
     if options.parent:
         _tell_unknown(tokens, options.parent.name)
-    stories = None
-    if has_stories:
-        made_with = {
-            "stories": N_STORIES,
-            "grammar_sha256": grammar_sha256(),
-            "seed": config.seed,
-            "phrases_sha256": phrases.sha256,
-        }
-        texts_of_stories = story_documents(N_STORIES, config.seed, phrases)
-        stories = prepare_shards(
-            folder / "story-shards", texts_of_stories, tokenizer, [], made_with, n_workers=n_workers
+    twin_tokens = None
+    if twins:
+        made_with = twins.identity()
+        twin_tokens = prepare_shards(
+            folder / "twin-shards", twins.documents(), tokenizer, [], made_with, n_workers=n_workers
         )
-        say(f"{len(stories):,} tokens of stories")
+        say(f"{len(twin_tokens):,} tokens of stories and excerpts")
     held_out = None
     if options.valid:
         held_out = prepare_shards(
@@ -124,7 +112,7 @@ def prepare(config: TrainingConfig, pairs: Pairs, options: RunOptions) -> Corpus
             found = find_duplicates(tokens, held_out, tokenizer)
             for line in told(found, options.valid, options.text_field):
                 say(f"warning: {line}")
-    return Corpus(tokenizer, tokens, held_out, stories, sources, valid_sources)
+    return Corpus(tokenizer, tokens, held_out, twin_tokens, sources, valid_sources)
 
 
 def _check_same_valid(folder: Path, sources: list[SourceRecord]) -> None:

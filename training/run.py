@@ -69,7 +69,7 @@ def _run(config: TrainingConfig, pairs: Pairs, options: RunOptions, world: World
             "make room or permit writing, then give the same command again."
         ) from error
     trainer = Trainer(
-        config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device, corpus.stories, world
+        config, corpus.tokenizer, corpus.tokens, corpus.held_out, pairs, folder, options.device, corpus.twins, world
     )
     if options.parent:
         trainer.start_from(options.parent)

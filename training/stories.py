@@ -78,17 +78,26 @@ class Grammar:
         story = self._drawn(random, kind)
         return _Telling(self, random, self.casting.cast(story["cast"], random), filler_words, phrases).tell(story)
 
-    def twins(self, seed: str, kind: str, *, filler_words: int | None = None) -> tuple[Story, Story]:
+    def twins(
+        self,
+        seed: str,
+        kind: str | None = None,
+        *,
+        filler_words: int | None = None,
+        phrases: Phrases = Phrases(),  # noqa: B008 - frozen and empty
+    ) -> tuple[Story, Story]:
         """The same story twice, word for word but for who its persons are: in the second everybody has the other
-        gender.
+        gender. The rest as of `story`.
 
         What does not tell a gender therefore stands in both, and cannot give an answer away.
         """
         story = self._drawn(Random(f"{seed}/story"), kind)
         cast = self.casting.cast(story["cast"], Random(f"{seed}/cast"))
         mirrored = self.casting.mirrored(cast, Random(f"{seed}/mirrored cast"))
-        told = [_Telling(self, Random(f"{seed}/text"), each, filler_words).tell(story) for each in (cast, mirrored)]
-        return told[0], told[1]
+        first, second = (
+            _Telling(self, Random(f"{seed}/text"), each, filler_words, phrases).tell(story) for each in (cast, mirrored)
+        )
+        return first, second
 
     def _drawn(self, random: Random, kind: str | None) -> dict[str, Any]:
         chosen = [story for story in self.stories if kind in (None, story["kind"])]
@@ -287,15 +296,24 @@ def story_documents(
     phrases: Phrases = Phrases(),  # noqa: B008 - frozen and empty
     longest_words: int = 130,
 ) -> Iterator[Document]:
-    """Documents for training: one story, or as many, a paragraph each, as fit into `longest_words` words."""
+    """Documents for training: one story, or as many, a paragraph each, as fit into `longest_words` words.
+
+    Each document of an even number is followed by its twin (`Grammar.twins`; an odd `n_documents` cuts the last off):
+    read side by side, they show that nothing but the persons tells a gender.
+    """
     grammar = load_grammar(TRAINING_GRAMMAR, "training")
-    for number in range(n_documents):
-        random = Random(f"{seed}/story/{number}")
-        texts = [grammar.story(random, phrases=phrases).text]
-        if random.random() >= SINGLE_SHARE:
-            words = len(texts[0].split())
+    for number in range(0, n_documents, 2):
+        seed_here = f"{seed}/story/{number}"
+        told = [grammar.twins(f"{seed_here}/0", phrases=phrases)]
+        if Random(seed_here).random() >= SINGLE_SHARE:
+            words = _n_words(told[0])
             while words < longest_words:
-                texts.append(grammar.story(random, phrases=phrases).text)
-                words += len(texts[-1].split())
-            texts = texts[:-1] if words > longest_words + 20 and len(texts) > 1 else texts
-        yield Document(f"story {number}", iter(texts))
+                told.append(grammar.twins(f"{seed_here}/{len(told)}", phrases=phrases))
+                words += _n_words(told[-1])
+            told = told[:-1] if words > longest_words + 20 and len(told) > 1 else told
+        for which in range(min(2, n_documents - number)):
+            yield Document(f"story {number + which}", iter([twins[which].text for twins in told]))
+
+
+def _n_words(twins: tuple[Story, Story]) -> int:
+    return len(twins[0].text.split())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.training.conftest import tiny_run, write_corpus
-from training import preparation
+from training import twins
 from training.augmentation import Augmentation
 from training.corpus import read_documents
 from training.errors import CheckpointError
@@ -25,8 +25,8 @@ Prepare = Callable[..., Corpus]
 @pytest.fixture
 def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
     """Prepares the tiny corpus in the test's folder, with 40 documents of stories where stories are asked for."""
-    monkeypatch.setattr(preparation, "N_STORIES", 40)
-    monkeypatch.setattr(preparation, "STORIES_FITTED", 10)
+    monkeypatch.setattr(twins, "N_TWINS", 40)
+    monkeypatch.setattr(twins, "STORIES_FITTED", 20)
     corpus = write_corpus(tmp_path / "texts")
 
     def call(pairs: Pairs | None = None, **settings: Any) -> Corpus:
@@ -53,8 +53,8 @@ def written_at(folder: Path) -> dict[str, int]:
 
 def test_without_stories_and_augmentation_there_are_the_texts_alone(prepared: Prepare, tmp_path: Path) -> None:
     corpus = prepared()
-    assert corpus.stories is None
-    assert not (tmp_path / "tiny.run" / "story-shards").exists()
+    assert corpus.twins is None
+    assert not (tmp_path / "tiny.run" / "twin-shards").exists()
     read = [p for d in read_documents([tmp_path / "texts"]) for p in d.paragraphs]
     assert texts(corpus.tokens, corpus) == read
 
@@ -65,9 +65,30 @@ def test_stories_have_shards_of_their_own_that_follow_from_the_seed_and_the_text
     corpus = prepared(story_share=0.25, seed=3)
     phrases = find_phrases(read_documents([tmp_path / "texts"]), load_pairs(), seed=3)
     told = [paragraph for document in story_documents(40, 3, phrases) for paragraph in document.paragraphs]
-    known = [line for line, seen in zip(told, texts(corpus.stories, corpus), strict=True) if line == seen]
+    known = [line for line, seen in zip(told, texts(corpus.twins, corpus), strict=True) if line == seen]
     assert len(known) > len(told) / 2  # the rest has letters that the few fitted stories lack
     assert len(corpus.tokens.document_starts) == 2
+
+
+def test_excerpts_stand_beside_their_twins_after_the_stories_in_the_share_asked_for(prepared: Prepare) -> None:
+    corpus = prepared(story_share=0.3, excerpt_share=0.1, rename_share=0.0)
+    assert corpus.twins is not None
+    assert len(corpus.twins.document_starts) == 40
+    excerpts = "\n".join(texts(corpus.twins, corpus)).split("Mary packed her bag")
+    assert len(excerpts) > 1
+    assert corpus.tokens.sha256 == prepared(story_share=0.3, rename_share=0.0).tokens.sha256
+
+
+def test_a_corpus_without_pronouns_has_no_excerpts_and_is_told_so(
+    prepared: Prepare, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (tmp_path / "texts").iterdir():
+        path.write_text("The rain fell on the quiet town, and nobody was out.\n" * 300)
+    corpus = prepared(story_share=0.3, excerpt_share=0.1)
+    assert corpus.twins is not None
+    assert len(corpus.twins.document_starts) == 40
+    told = capsys.readouterr()
+    assert "no excerpts: no gendered pronoun stands in the corpus" in told.out + told.err
 
 
 def test_the_texts_are_augmented_and_those_held_out_are_not(prepared: Prepare, tmp_path: Path) -> None:
@@ -86,6 +107,7 @@ def test_the_texts_are_augmented_and_those_held_out_are_not(prepared: Prepare, t
     [
         ({}, False, False),
         ({"steps": 9, "hidden": 4, "story_share": 0.5}, False, False),
+        ({"excerpt_share": 0.25}, False, True),
         ({"swap_share": 0.25}, True, True),
         ({"rename_share": 0.75}, True, True),
         ({"seed": 2}, True, True),
@@ -97,7 +119,7 @@ def test_shards_are_made_anew_when_what_they_depend_on_changes(
 ) -> None:
     """A change of the augmentation changes the tokenizer's texts, and with the tokenizer everything."""
     settings = {"story_share": 0.25, "rename_share": 0.5, "swap_share": 0.5, "seed": 1}
-    folders = [tmp_path / "tiny.run" / name for name in ("shards", "story-shards")]
+    folders = [tmp_path / "tiny.run" / name for name in ("shards", "twin-shards")]
     prepared(**settings)
     before = [written_at(folder) for folder in folders]
     prepared(**(settings | changed))
@@ -108,10 +130,10 @@ def test_shards_are_made_anew_when_what_they_depend_on_changes(
 def test_stories_of_another_grammar_are_made_anew_and_the_corpus_stays(
     prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folders = [tmp_path / "tiny.run" / name for name in ("shards", "story-shards")]
+    folders = [tmp_path / "tiny.run" / name for name in ("shards", "twin-shards")]
     prepared(story_share=0.25)
     before = [written_at(folder) for folder in folders]
-    monkeypatch.setattr(preparation, "grammar_sha256", lambda: "another")
+    monkeypatch.setattr(twins, "grammar_sha256", lambda: "another")
     prepared(story_share=0.25)
     after = [written_at(folder) for folder in folders]
     assert before[0] == after[0]
@@ -129,10 +151,10 @@ def test_a_language_without_lists_has_neither_stories_nor_augmentation_and_is_to
 ) -> None:
     english = load_pairs()
     corpus = prepared(Pairs("xx", english.pairs, english.pause_words), story_share=0.25, swap_share=1.0)
-    assert corpus.stories is None
+    assert corpus.twins is None
     assert any("Mary packed her bag" in text for text in texts(corpus.tokens, corpus))
     told = capsys.readouterr()
-    assert "no stories: there is no grammar for the language 'xx'" in told.out + told.err
+    assert "no stories and no excerpts: there is no grammar for the language 'xx'" in told.out + told.err
     assert (
         "no augmentation: there are no lists of names and gendered words for the language 'xx'" in told.out + told.err
     )

@@ -295,14 +295,14 @@ STORIES = [
 ]
 
 
-@pytest.mark.parametrize(("rows", "share", "n"), [(10, 0.3, 3), (4, 0.0, 0), (4, 1.0, 4), (4, 0.1, 0)])
+@pytest.mark.parametrize(("rows", "share", "n"), [(10, 0.3, 3), (10, 0.4, 4), (4, 0.0, 0), (4, 1.0, 4), (4, 0.1, 0)])
 def test_the_stated_share_of_rows_are_stories_after_the_fragments(
     tmp_path: Path, rows: int, share: float, n: int
 ) -> None:
     tokenizer = tiny_tokenizer("word")
     tokens, stories = tiny_shards(tmp_path / "a", TEXTS, tokenizer), tiny_shards(tmp_path / "b", STORIES, tokenizer)
-    batches = _batches(tokens, rows=rows, bptt_steps=40, stories=stories, story_share=share)
-    assert (batches.n_streams, batches.n_stories) == (rows - n, n)
+    batches = _batches(tokens, rows=rows, bptt_steps=40, twins=stories, twin_share=share)
+    assert (batches.n_streams, batches.n_twins) == (rows - n, n)
     whole = [[2, *tokenizer.encode_ids(story), 3] for story in STORIES]
     seen = []
     for _ in range(12):
@@ -318,23 +318,26 @@ def test_the_stated_share_of_rows_are_stories_after_the_fragments(
 def test_a_story_longer_than_the_window_is_cut_and_has_no_end(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer("word")
     tokens, stories = tiny_shards(tmp_path / "a", TEXTS, tokenizer), tiny_shards(tmp_path / "b", STORIES[1:], tokenizer)
-    batch = _batches(tokens, stories=stories, story_share=0.5).next()
+    batch = _batches(tokens, twins=stories, twin_share=0.5).next()
     assert _rows(batch)[-1] == [2, *tokenizer.encode_ids(STORIES[1])][:12]
     assert batch.fresh[2:].all()
     assert not batch.ended[2:].any()
 
 
 def test_a_share_of_stories_without_any_leaves_all_rows_to_the_corpus(tmp_path: Path) -> None:
-    batches = _batches(tiny_shards(tmp_path, TEXTS, tiny_tokenizer("word")), story_share=0.5)
-    assert (batches.n_streams, batches.n_stories) == (4, 0)
+    batches = _batches(tiny_shards(tmp_path, TEXTS, tiny_tokenizer("word")), twin_share=0.5)
+    assert (batches.n_streams, batches.n_twins) == (4, 0)
 
 
 def test_stories_are_the_same_for_the_same_seed_and_step_and_follow_a_saved_state(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer("word")
-    tokens, stories = tiny_shards(tmp_path / "a", TEXTS, tokenizer), tiny_shards(tmp_path / "b", STORIES, tokenizer)
+    tokens, stories = (
+        tiny_shards(tmp_path / "a", TEXTS, tokenizer),
+        tiny_shards(tmp_path / "b", PARAGRAPHS * 2, tokenizer),
+    )
 
     def started(seed: int) -> Batches:
-        return _batches(tokens, seed=seed, rows=6, fragment_share=0.3, stories=stories, story_share=0.5)
+        return _batches(tokens, seed=seed, rows=6, fragment_share=0.3, twins=stories, twin_share=0.5)
 
     batches, others = started(1), started(2)
     for _ in range(3):
@@ -344,3 +347,20 @@ def test_stories_are_the_same_for_the_same_seed_and_step_and_follow_a_saved_stat
     drawn = [_rows(batches.next()) for _ in range(8)]
     assert drawn == [_rows(resumed.next()) for _ in range(8)]
     assert [rows[3:] for rows in drawn] != [_rows(others.next())[3:] for _ in range(8)]
+
+
+def test_a_document_stands_beside_its_twin_and_where_one_row_is_left_alone(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer("word")
+    pairs = [("he left", "she left"), ("Tom was late", "Mary was late"), ("the old man", "the old woman")]
+    tokens = tiny_shards(tmp_path / "a", TEXTS, tokenizer)
+    twins = tiny_shards(tmp_path / "b", [text for pair in pairs for text in pair], tokenizer)
+    whole = [tuple([2, *tokenizer.encode_ids(text), 3] for text in pair) for pair in pairs]
+    batches = _batches(tokens, rows=5, twins=twins, twin_share=1.0)
+    seen = set()
+    for _ in range(20):
+        rows = _rows(batches.next())
+        for first, second in (rows[:2], rows[2:4]):
+            assert (first, second) in whole
+            seen.add(whole.index((first, second)))
+        assert rows[4] in [first for first, _ in whole]
+    assert seen == {0, 1, 2}

@@ -21,7 +21,7 @@ def _with(name: str, value: Any) -> TrainingConfig:
     others: dict[str, Any] = {"least_right_context": 0} if name == "bptt_steps" else {}
     if name == "least_right_context":
         others["bptt_steps"] = 65_536
-    if name == "story_share":
+    if name in ("story_share", "excerpt_share"):
         others["fragment_share"] = 0.0
     return TrainingConfig(**(others | {name: value}))
 

@@ -22,6 +22,7 @@ from training.stories import (
     story_documents,
 )
 from training.story import Story
+from training.words import OTHER
 
 PEOPLE = {
     "nouns": {"masculine": "man", "feminine": "woman"},
@@ -245,6 +246,30 @@ def test_documents_hold_one_story_or_as_many_as_fit() -> None:
     assert 0.3 < len(single) / len(documents) < 0.6
     for document in documents:
         assert len(document) == 1 or sum(len(text.split()) for text in document) <= 150
+
+
+def test_every_document_of_stories_is_followed_by_its_twin() -> None:
+    documents = [list(document.paragraphs) for document in story_documents(201, 3)]
+    assert len(documents) == 201
+    assert documents[:6] == [list(document.paragraphs) for document in story_documents(6, 3)]
+    pronouns = {form: gender for gender, forms in PRONOUNS.items() for form in forms.values()}
+    for one, other in zip(documents[:200:2], documents[1:200:2], strict=True):
+        assert len(one) == len(other)
+        for text, twin in zip(one, other, strict=True):
+            told, twins = (
+                [pronouns[w] for w in re.findall(r"[a-z]+", t.lower()) if w in pronouns] for t in (text, twin)
+            )
+            assert [OTHER[gender] for gender in told] == twins
+
+
+def test_nothing_tells_the_gender_in_a_story_of_nobody() -> None:
+    made = load_grammar("training", "training")
+    for number in range(200):
+        one, other = made.twins(f"nobody {number}", "nobody")
+        assert one.answer != other.answer
+        forms = "|".join({form for forms in PRONOUNS.values() for form in forms.values()})
+        blank = [re.sub(rf"\b({forms})\b", "_", text, flags=re.IGNORECASE) for text in (one.text, other.text)]
+        assert blank[0] == blank[1]
 
 
 def _texts(name: str) -> list[str]:
