@@ -17,7 +17,7 @@ from training.errors import EvaluationError
 from training.evaluation import baselines
 from training.evaluation.answers import Answers, rounded
 from training.evaluation.cloze_suite import AnswersCloze
-from training.evaluation.metrics import wilson_interval
+from training.evaluation.metrics import accuracy, wilson_interval
 from training.evaluation.ngram import Trigram
 from training.evaluation.question_set import cloze_questions
 from training.evaluation.questions import answer_columns
@@ -49,6 +49,7 @@ DIMENSIONS = {
 SHOWN = ("model_both", "model_left", "ngram_both", "ngram_left", *RULES)
 """Columns of the tables; constants and chance are 0.500 everywhere by construction."""
 WITH_INTERVAL = ("model_both", "model_left")
+CONTEXT_NAMES = {"model_both": "both sides", "model_left": "left only"}
 
 
 def evaluate_tracking(
@@ -96,6 +97,13 @@ def evaluate_tracking(
             }
             for dimension in DIMENSIONS
         },
+        "twins": {
+            name: {way: _twin_figures(columns[way].chosen(which)) for way in WITH_INTERVAL}
+            for name, which in [
+                ("all", np.ones(len(questions), dtype=bool)),
+                *((kind, np.array([q.sort.kind == kind for q in questions])) for kind in levels(questions, "kind")),
+            ]
+        },
         "temperatures": temperatures,
     }
     return JsonResults(content, tracking_tables, _question_sets(questions, columns), (_training_note(provenance),))
@@ -123,6 +131,8 @@ def tracking_tables(data: str, results: Mapping[str, Any]) -> list[Table]:
     for dimension, told in DIMENSIONS.items():
         if groups := (results.get("groups") or {}).get(dimension):
             tables.append(_table(titled(f"Tracking {told}", data), groups))
+    if twins := results.get("twins"):  # reports from before had none
+        tables.append(_twin_table(titled("Tracking, stories beside their twins", data), twins))
     return tables
 
 
@@ -137,6 +147,47 @@ def _figures(answers: Answers) -> dict[str, Any]:
         "feminine": rounded(summary.second_accuracy),
         "tie_rate": rounded(summary.tie_rate),
     }
+
+
+def _twin_figures(answers: Answers) -> dict[str, Any]:
+    """How two stories that differ in nothing but the genders are told apart, and what their common words lean to.
+
+    From the log-odds of the masculine answer, nats: half of what the twins differ by is the *signal*, above 0 where
+    they are told apart; half of their sum is the *lean*, above 0 to the masculine. A story is answered wrongly where
+    the lean exceeds the signal.
+    """
+    margins = answers.margins.reshape(-1, 2)
+    masculine = np.where(answers.right.reshape(-1, 2) == 0, margins, -margins)
+    signals, leans = margins.mean(axis=1), masculine.mean(axis=1)
+    told_apart = accuracy(signals)
+    interval = wilson_interval(told_apart, len(signals))
+    return {
+        "n_pairs": len(signals),
+        "told_apart": rounded(told_apart),
+        "told_apart_interval": [rounded(interval.low), rounded(interval.high)],
+        "signal_nats": rounded(float(signals.mean())),
+        "lean_nats": rounded(float(leans.mean())),
+        "lean_deviation_nats": rounded(float(leans.std())),
+    }
+
+
+def _twin_table(title: str, twins: Mapping[str, Any]) -> Table:
+    header = ["", "pairs"]
+    for way in WITH_INTERVAL:
+        header += [f"told apart, {CONTEXT_NAMES[way]}", "95 % interval", "signal, nats", "lean", "its deviation"]
+    rows = []
+    for kind, ways in twins.items():
+        cells = [kind, count_cell(ways[WITH_INTERVAL[0]]["n_pairs"])]
+        for way in WITH_INTERVAL:
+            figures = ways[way]
+            cells += [share(figures["told_apart"]), interval_cell(figures["told_apart_interval"])]
+            cells += [
+                f"{figures['signal_nats']:.2f}",
+                f"{figures['lean_nats']:+.2f}",
+                f"{figures['lean_deviation_nats']:.2f}",
+            ]
+        rows.append(tuple(cells))
+    return Table(title, tuple(header), tuple(rows))
 
 
 def _table(title: str, groups: Mapping[str, Any]) -> Table:

@@ -120,6 +120,45 @@ def test_the_item_is_the_story_with_a_blank() -> None:
         assert question.item.answer == question.story.answer
 
 
+def test_twins_are_told_apart_by_half_of_what_they_differ_by_and_lean_by_half_of_their_sum() -> None:
+    """Log-odds of the masculine answer: 1 more than a lean of 0.5 (or 2, where somebody is between) if it is right."""
+    leans = {(q.item.text, q.item.pair.name): 2.0 if "another" in q.sort.kind else 0.5 for q in questions(10)}
+    right = {(q.item.text, q.item.answer) for q in questions(10)}
+    gendered = {
+        form: n for pair in load_pairs().pairs if pair.name in PAIRS.values() for n, form in enumerate(pair.forms)
+    }
+
+    def score(text: str, target: str, context: str) -> float:
+        pair = next(name for (told, name) in leans if told == text)
+        return ((text, target) in right) * 1.0 + (gendered[target] == 0) * leans[text, pair]
+
+    report = run(RuleModel(score))
+    twins = report["twins"]
+    assert list(twins) == ["all", *KINDS]
+    for kind, lean in (("subject kept", 0.5), ("role, another between", 2.0)):
+        n = 30 if kind == "subject kept" else 5
+        for way in ("model_both", "model_left"):
+            figures = twins[kind][way]
+            assert figures == {
+                "n_pairs": n,
+                "told_apart": 1.0,
+                "told_apart_interval": figures["told_apart_interval"],
+                "signal_nats": 1.0,
+                "lean_nats": lean,
+                "lean_deviation_nats": 0.0,
+            }
+    accuracies = report["groups"]["kind"]
+    assert accuracies["subject kept"]["columns"]["model_both"]["accuracy"] == 1.0
+    assert accuracies["role, another between"]["columns"]["model_both"]["accuracy"] == 0.5  # the lean is the larger
+    assert twins["all"]["model_left"]["n_pairs"] == 85
+    assert twins["all"]["model_left"]["lean_nats"] == pytest.approx((80 * 0.5 + 5 * 2.0) / 85)
+
+
+def test_a_model_that_answers_all_alike_tells_no_twins_apart() -> None:
+    figures = run(RuleModel(lambda text, target, context: 0.0))["twins"]["all"]["model_both"]
+    assert (figures["told_apart"], figures["signal_nats"], figures["lean_nats"]) == (0.5, 0.0, 0.0)
+
+
 # What can be had without tracking anybody.
 
 
@@ -255,7 +294,7 @@ def test_the_tables_show_every_group_and_can_be_made_from_the_json_alone() -> No
     tables = [str(table) for table in results.tables()]
     assert tables[0].startswith("Tracking, 10 stories of each sort\n")
     assert all(re.search(rf"^  {re.escape(name)} +\d+ +1\.000", tables[0], re.MULTILINE) for name in HEADLINES)
-    assert len(tables) == 2 + len(DIMENSIONS)
+    assert len(tables) == 3 + len(DIMENSIONS)
     again = results.maker("its own stories", json.loads(json.dumps(results.to_json(), allow_nan=False)))
     assert str(again[0]).startswith("Tracking, 10 stories of each sort, on its own stories")
     assert [str(table).split("\n", 1)[1] for table in again] == [table.split("\n", 1)[1] for table in tables]
