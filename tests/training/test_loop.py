@@ -45,7 +45,7 @@ def test_a_run_that_diverges_says_where_and_leaves_its_checkpoint(new_trainer: N
     message = str(caught.value)
     assert "at step 5 (batch 5: stream 0 at token " in message
     assert " of text0, " in message
-    assert ", 3 fragments and stories drawn at random): the weights were not changed" in message
+    assert ", 3 fragments, stories and excerpts drawn at random): the weights were not changed" in message
     assert f"The last good checkpoint is {trainer.checkpoint_path}, of step 5:" in message
     assert "with --resume and a smaller --learning-rate than 0.02" in message
     assert torch.equal(trainer.network.embedding.weight, before["weight"])
