@@ -84,12 +84,11 @@ class Augmentation:
 
         `name`: what the drawing follows from beside the seed.
         """
-        renames = Random(f"{self.seed}/twins/{name}").random() < self.rename_share
-        told = [
-            Stretch(self._words, Random(f"{self.seed}/twins/{name}/{swaps}"), renames, swaps) for swaps in (False, True)
-        ]
-        first, second = ([*map(stretch, paragraphs)] for stretch in told)
-        return (first if renames else [*paragraphs]), second
+        seed = f"{self.seed}/twins/{name}"
+        renames = Random(seed).random() < self.rename_share
+        first = Stretch(self._words, Random(f"{seed}/False"), renames, swaps=False) if renames else str
+        second = Stretch(self._words, Random(f"{seed}/True"), renames, swaps=True)
+        return [*map(first, paragraphs)], [*map(second, paragraphs)]
 
     @cached_property
     def _words(self) -> _Words:
