@@ -59,8 +59,11 @@ class Twins:
         }
 
 
-def find_twins(read: Callable[[], Iterable[Document]], config: TrainingConfig, augmentation: Augmentation) -> Twins:
-    """Looks for phrases and excerpts in what `read` gives, each time from its beginning. A share above 0 is needed."""
+def find_twins(
+    read: Callable[[], Iterable[Document]], config: TrainingConfig, augmentation: Augmentation
+) -> Twins | None:
+    """Looks for phrases and excerpts in what `read` gives, each time from its beginning; None where excerpts alone are
+    wanted and there are none. A share above 0 is needed."""
     phrases, excerpts = Phrases(), []
     n_excerpts = 2 * round(N_TWINS / 2 * config.excerpt_share / config.twin_share)
     if config.story_share:
@@ -70,6 +73,8 @@ def find_twins(read: Callable[[], Iterable[Document]], config: TrainingConfig, a
         say("looking for excerpts to swap the genders of")
         excerpts = find_excerpts(read(), augmentation.pairs, n_excerpts // 2, config.seed)
         if not excerpts:
-            say("no excerpts: no gendered pronoun stands in the corpus; stories take their rows")
+            say("no excerpts: no gendered pronoun stands in the corpus; stories, if any, or streams take their rows")
             n_excerpts = 0
+            if not config.story_share:
+                return None
     return Twins(augmentation, phrases, excerpts, N_TWINS - n_excerpts, n_excerpts)

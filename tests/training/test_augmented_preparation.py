@@ -87,6 +87,7 @@ def test_a_corpus_without_pronouns_has_no_excerpts_and_is_told_so(
     corpus = prepared(story_share=0.3, excerpt_share=0.1)
     assert corpus.twins is not None
     assert len(corpus.twins.document_starts) == 40
+    assert prepared(excerpt_share=0.1).twins is None  # no stories instead where none were asked for
     told = capsys.readouterr()
     assert "no excerpts: no gendered pronoun stands in the corpus" in told.out + told.err
 
