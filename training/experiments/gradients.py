@@ -19,7 +19,7 @@ from training.experiments.learner import (
     new_network,
     reference_config,
     right_minus_wrong,
-    tuned,
+    tuned_on_stories,
 )
 from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, verdict
 from training.experiments.seed_statistics import SeedMean, difference, over_seeds
@@ -67,7 +67,7 @@ def run(settings: Settings) -> Outcome:
     norms: Norms = {stage: {} for stage in STAGES}
     rates: dict[str, float] = {}
     for cell, config in configs.items():
-        rates[cell] = tuned(config, _training(0, n_training), held_out, recipe).rate
+        rates[cell] = tuned_on_stories(config, _training(0, n_training), held_out, recipe).rate
         for stage in STAGES:
             rows = []
             for seed in settings.seeds:

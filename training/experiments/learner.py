@@ -7,7 +7,6 @@ networks and questions; knows neither claims nor figures.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +18,9 @@ from model.config import NetworkConfig
 from model.network import Network
 from training.errors import DivergedError
 from training.evaluation.metrics import log_loss, softmax_pair
+from training.experiments.rates import Tuned, tuned
 from training.experiments.small_stories import FORMS, Questions, vocabulary
 from training.optimisation import clip_gradients, learning_rate_factor, make_optimiser
-from training.progress import say
 
 EMBEDDING_SIZE, HIDDEN_SIZE = 16, 32
 """Of the LSTM; the other cells have as many weights (sizes.py)."""
@@ -114,30 +113,10 @@ def answered(network: Network, questions: Questions) -> NDArray[np.float64]:
     return margins(network, questions).double().numpy()
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """The learning rate that was chosen, and what each gave."""
+def tuned_on_stories(config: NetworkConfig, questions: Questions, held_out: Questions, recipe: Recipe) -> Tuned:
+    """The rate by the loss on held-out stories, `recipe.rates` to begin with; seed 0, of which no figure comes."""
 
-    rate: float
-    losses: Mapping[float, float]
-    """Nats on the validation stories; infinite where the training ran away."""
+    def loss(rate: float) -> float:
+        return log_loss(softmax_pair(answered(learn(config, questions, recipe, rate, seed=0), held_out)))
 
-
-def tuned(
-    config: NetworkConfig, questions: Questions, held_out: Questions, recipe: Recipe, seeds: Sequence[int] = (0,)
-) -> Tuned:
-    """The rate of `recipe.rates` with the lowest mean loss on held-out stories, over seeds without a figure."""
-    losses: dict[float, float] = {}
-    for rate in recipe.rates:
-        each = []
-        for seed in seeds:
-            try:
-                network = learn(config, questions, recipe, rate, seed)
-                each.append(log_loss(softmax_pair(answered(network, held_out))))
-            except DivergedError:
-                each.append(math.inf)
-        losses[rate] = float(np.mean(each))
-    best = min(losses, key=lambda rate: losses[rate])
-    tried = ", ".join(f"{rate:g} ({loss:.3f} nats)" for rate, loss in losses.items())
-    say(f"{config.cell} of {config.hidden_size}, {recipe.initial}'s initial weights: learning rate {best:g} of {tried}")
-    return Tuned(best, losses)
+    return tuned(f"{config.cell} of {config.hidden_size}, {recipe.initial}'s initial weights", recipe.rates, loss)

@@ -9,8 +9,9 @@ from model.config import CELLS, NetworkConfig
 from model.structure import n_weights
 from training.evaluation.metrics import accuracy
 from training.evaluation.tables import Table
-from training.experiments.learner import PROJECT, TORCH, Recipe, Tuned, answered, learn, reference_config, tuned
+from training.experiments.learner import PROJECT, TORCH, Recipe, answered, learn, reference_config, tuned_on_stories
 from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, told_apart
+from training.experiments.rates import Tuned
 from training.experiments.seed_statistics import SeedMean, over_seeds
 from training.experiments.sizes import matched
 from training.experiments.small_stories import Questions, memory_questions
@@ -69,7 +70,7 @@ def run(settings: Settings) -> Outcome:
         for cell, config in configs.items():
             if cell == "mlp" and condition != CONDITIONS[0]:  # nothing recurrent to initialise, nothing far to learn
                 continue
-            chosen = tuned(config, tuning, held_out, of_condition)
+            chosen = tuned_on_stories(config, tuning, held_out, of_condition)
             figures = _accuracies(config, chosen, of_condition, asked, settings, n_training, condition)
             means[condition][cell] = figures
             results[condition.name][cell] = {

@@ -8,7 +8,6 @@ from typing import Any
 
 from model.config import NetworkConfig
 from model.structure import n_weights, weight_shapes
-from training.errors import DivergedError
 from training.evaluation.tables import Table
 from training.experiments.outcome import (
     NAMES,
@@ -19,6 +18,7 @@ from training.experiments.outcome import (
     told,
     verdict,
 )
+from training.experiments.rates import Tuned, tuned
 from training.experiments.seed_statistics import SeedMean, difference, over_seeds
 from training.experiments.sizes import matched
 from training.experiments.text_learner import Look, TextRecipe, TextSlice, learn_text, read_slice
@@ -49,8 +49,11 @@ def run(settings: Settings) -> Outcome:
     configs = matched(reference, ("lstm", "gru", "rnn")) | {SAME_UNITS: replace(reference, cell="gru")}
     looks: dict[str, list[list[Look]]] = {}
     rates: dict[str, float] = {}
+    tuning: dict[str, dict[float, float]] = {}
     for name, config in configs.items():
-        rates[name] = _tuned(config, text, recipe, name)
+        chosen = _tuned(config, text, recipe, name)
+        rates[name] = chosen.rate
+        tuning[name] = dict(chosen.losses)
         looks[name] = []
         for seed in settings.seeds:
             looks[name].append(learn_text(config, text.training, text.valid, recipe, rates[name], seed))
@@ -68,6 +71,7 @@ def run(settings: Settings) -> Outcome:
                 "units": config.hidden_size,
                 **_counts(config),
                 "learning_rate": rates[name],
+                "tuning_nats": tuning[name],
                 "valid_nats": {n: mean.to_json() for n, mean in zip(tokens, nats[name], strict=True)},
             }
             for name, config in configs.items()
@@ -84,18 +88,13 @@ def run(settings: Settings) -> Outcome:
     )
 
 
-def _tuned(config: NetworkConfig, text: TextSlice, recipe: TextRecipe, name: str) -> float:
-    """The learning rate with the lowest loss at the end on the tuning part, seed 0."""
-    losses: dict[float, float] = {}
-    for rate in recipe.rates:
-        try:
-            losses[rate] = learn_text(config, text.training, text.tuning, recipe, rate, seed=0)[-1].nats
-        except DivergedError:
-            losses[rate] = math.inf
-    best = min(losses, key=lambda rate: losses[rate])
-    tried = ", ".join(f"{rate:g} ({loss:.3f} nats)" for rate, loss in losses.items())
-    say(f"{LABELS[name]}: learning rate {best:g} of {tried}")
-    return best
+def _tuned(config: NetworkConfig, text: TextSlice, recipe: TextRecipe, name: str) -> Tuned:
+    """The rate by the loss at the end on the tuning part, `recipe.rates` to begin with; seed 0, without a figure."""
+
+    def loss(rate: float) -> float:
+        return learn_text(config, text.training, text.tuning, recipe, rate, seed=0)[-1].nats
+
+    return tuned(LABELS[name], recipe.rates, loss)
 
 
 def _columns(looks: list[list[Look]], what: str) -> list[SeedMean]:

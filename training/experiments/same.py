@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from training.config import TrainingConfig
 from training.evaluation.tables import Table
 from training.experiments.kept_runs import CONTEXTS, KeptRuns
 from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, verdict
+from training.experiments.rates import tuned
 from training.experiments.seed_statistics import SeedMean, difference, over_seeds
 from training.experiments.sizes import matched
 from training.pictures import COLOURS, Line, Panel
@@ -64,11 +66,10 @@ def run(settings: Settings) -> Outcome:
     balanced: dict[str, dict[str, SeedMean]] = {}
     for cell, network in configs.items():
         shape: dict[str, Any] = {"cell": cell, "hidden": network.hidden_size}
-        losses = {rate: runs.tuning_loss(**shape, learning_rate=rate, seed=0) for rate in RATES}
-        rate = min(losses, key=lambda rate: losses[rate])
+        chosen = tuned(cell, RATES, partial(_tuning_loss, runs, shape))
         scores = []
         for seed in settings.seeds:
-            scores.append(runs.scores(**shape, learning_rate=rate, seed=seed))
+            scores.append(runs.scores(**shape, learning_rate=chosen.rate, seed=seed))
             say(f"{cell}, seed {seed}: {scores[-1]['both']['balanced_accuracy']:.3f} with both sides")
         balanced[cell] = {
             context: over_seeds([score[context]["balanced_accuracy"] for score in scores], (0.0, 1.0))
@@ -78,8 +79,8 @@ def run(settings: Settings) -> Outcome:
         results["cells"][cell] = {
             "units": network.hidden_size,
             "weights": n_weights(network),
-            "learning_rate": rate,
-            "tuning_nats": losses,
+            "learning_rate": chosen.rate,
+            "tuning_nats": dict(chosen.losses),
             "seeds": dict(zip(settings.seeds, scores, strict=True)),
             "balanced_accuracy": {context: mean.to_json() for context, mean in balanced[cell].items()},
         }
@@ -91,6 +92,10 @@ def run(settings: Settings) -> Outcome:
         [_seeds_panel(balanced, settings), _difference_panel(apart)],
         [_finding(context, balanced, apart[context]) for context in CONTEXTS],
     )
+
+
+def _tuning_loss(runs: KeptRuns, shape: dict[str, Any], rate: float) -> float:
+    return runs.tuning_loss(**shape, learning_rate=rate, seed=0)
 
 
 def _table(balanced: dict[str, dict[str, SeedMean]], apart: dict[str, SeedMean], results: dict[str, Any]) -> Table:

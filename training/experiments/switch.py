@@ -10,7 +10,7 @@ from model.network import Network
 from training.evaluation.metrics import accuracy
 from training.evaluation.tables import Table
 from training.experiments.gates import KEEPING_GATE, MEMORY, activations, mean_by_role, selectivity, top_units
-from training.experiments.learner import Recipe, answered, learn, reference_config, tuned
+from training.experiments.learner import Recipe, answered, learn, reference_config, tuned_on_stories
 from training.experiments.outcome import NAMES, Outcome, Settings, cells_of, line, told, told_apart, verdict
 from training.experiments.seed_statistics import SeedMean, difference, over_seeds
 from training.experiments.sizes import matched
@@ -53,7 +53,7 @@ def run(settings: Settings) -> Outcome:
     accuracies: dict[str, list[SeedMean]] = {}
     gates: dict[str, dict[int, SeedMean]] = {}
     for cell, config in configs.items():
-        chosen = tuned(config, tuning, held_out, recipe)
+        chosen = tuned_on_stories(config, tuning, held_out, recipe)
         right, by_role, units = [], [], []
         for seed in settings.seeds:
             questions = switch_questions(f"switch/training/{seed}", n_training, TRAINED_SWITCHES, alone=True)

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.errors import DivergedError
 from training.evaluation.metrics import accuracy
-from training.experiments import learner
-from training.experiments.learner import TORCH, Recipe, answered, learn, new_network, reference_config, tuned
+from training.experiments import rates
+from training.experiments.learner import TORCH, Recipe, answered, learn, new_network, reference_config, tuned_on_stories
 from training.experiments.small_stories import FORMS, memory_questions, vocabulary
 
 CONFIG = reference_config(8)
@@ -41,22 +40,11 @@ def test_a_margin_is_what_the_whole_vocabulary_gives_at_the_storys_own_end() -> 
         assert margin == pytest.approx(float(right - wrong), abs=1e-5)  # float32
 
 
-def test_the_rate_with_the_lowest_loss_is_chosen() -> None:
-    chosen = tuned(CONFIG, memory_questions("a", 200, (0, 2)), memory_questions("b", 50, (0, 2)), SHORT)
+def test_the_rate_with_the_lowest_loss_on_held_out_stories_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "MOST_BEYOND", 0)
+    chosen = tuned_on_stories(CONFIG, memory_questions("a", 200, (0, 2)), memory_questions("b", 50, (0, 2)), SHORT)
     assert chosen.rate == 0.03
     assert chosen.losses[0.03] < chosen.losses[1e-6] == pytest.approx(math.log(2), abs=0.1)
-
-
-def test_a_rate_at_which_training_runs_away_loses(monkeypatch: pytest.MonkeyPatch) -> None:
-    def runs_away(config, questions, recipe, rate, seed):
-        if rate == 0.03:
-            raise DivergedError("no number")
-        return new_network(config, "project", seed)
-
-    monkeypatch.setattr(learner, "learn", runs_away)
-    chosen = tuned(CONFIG, memory_questions("a", 5, 0), memory_questions("b", 5, 0), SHORT)
-    assert chosen.rate == 1e-6
-    assert chosen.losses[0.03] == math.inf
 
 
 def test_torchs_initial_weights_are_uniform_and_leave_the_rest_alone() -> None:

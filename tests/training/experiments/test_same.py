@@ -10,7 +10,7 @@ import pytest
 import anaphora
 from tests.training.conftest import write_corpus
 from training.checkpoint import has_checkpoint
-from training.experiments import same
+from training.experiments import rates, same
 from training.experiments.kept_runs import KeptRuns
 from training.experiments.outcome import Settings
 from training.loop import CHECKPOINT, Trainer
@@ -21,6 +21,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A quick run on the tiny sentences, without its output files."""
     monkeypatch.setattr("training.loop.VALIDATION_BATCHES", 2)
     monkeypatch.setitem(same.QUICK, "vocabulary", 160)
+    monkeypatch.setattr(rates, "MOST_BEYOND", 0)
     write_corpus(tmp_path / "texts")
     write_corpus(tmp_path / "held-out", 3)
     corpora = ["--data", str(tmp_path / "texts"), "--valid", str(tmp_path / "held-out")]
