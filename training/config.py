@@ -71,6 +71,8 @@ class TrainingConfig:
     """Weight of the choice between a pronoun and its counterpart; 0 switches it off."""
     contrast_warmup_steps: int = 0
     """Steps in which that weight rises to its whole, so that words are learnt first: networks of characters need it."""
+    recall_steps: int = 0
+    """Steps at the start that learn which pronoun stood near, and no language: an LSTM of characters needs them."""
 
     learning_rate: float = 0.002
     """Peak of the schedule."""
@@ -120,6 +122,13 @@ class TrainingConfig:
         if sum(shares.values()) > 1 + 1e-9:
             told = " and ".join(f"{name} = {share}" for name, share in shares.items() if share)
             raise TrainingConfigError(f"{told} are more than all rows together; make one smaller.")
+        if self.steps is not None and self.language_model_weight and self.recall_steps >= self.steps:
+            raise TrainingConfigError(
+                f"recall_steps = {self.recall_steps} leaves no step of steps = {self.steps} to the language model; "
+                "make it smaller, or give language_model_weight 0."
+            )
+        if self.recall_steps and self.contrast_weight == 0:
+            raise TrainingConfigError("recall_steps are steps of the contrast, whose weight is 0; give recall_steps 0.")
         if self.least_right_context >= self.bptt_steps:
             raise TrainingConfigError(
                 f"least_right_context = {self.least_right_context} leaves no place in windows of bptt_steps = "
@@ -160,6 +169,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "language_model_share": (0, 1),
     "contrast_weight": (0, 1e6),
     "contrast_warmup_steps": (0, 1e9),
+    "recall_steps": (0, 1e9),
     "learning_rate": (1e-9, 10),
     "warmup_steps": (0, 1e9),
     "weight_decay": (0, 1),

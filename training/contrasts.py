@@ -110,6 +110,15 @@ class ContrastTable:
         right, wrong, pair, answer = columns
         return Contrasts(positions, right, wrong, pair, answer, rivals.repeat(counts, axis=0)[order])
 
+    def opening_pieces(self) -> tuple[int, int] | None:
+        """What tells the default pair's forms apart where a word starts; None where they begin with the same piece."""
+        unknown = self.tokenizer.unknown_id
+        first, second = (
+            next((piece for piece in self._pieces(form, marked=True) if self.tokenizer.is_word[piece]), unknown)
+            for form in self.pairs.default.forms
+        )
+        return None if first == second or unknown in (first, second) else (first, second)
+
     def _whole_words(self, ids: Ids, starts: Places, spelling: _Spelling) -> Places:
         """Those of `starts` where the spelling stands as a word of its own, in its pair's surroundings."""
         length = len(spelling.ids)

@@ -27,6 +27,7 @@ from training.parallel import Part
 from training.places import PlaceFinder
 from training.precision import Precision
 from training.pronouns import Pairs
+from training.recall import Recall
 from training.resumption import check_same_run, checkpoint_of, not_finite, resume_from
 from training.shards import TokenShards
 from training.validation import Validation, ValidationResult
@@ -102,6 +103,7 @@ class Trainer:
         stop = len(tokens) if held_out else round(len(tokens) * (1 - config.validation_share))
         self.n_corpus_tokens = stop
         self.finder = finder(config.language_model_share if config.language_model_weight else 0.0)
+        self.recall = Recall(tokenizer, contrasts, config.bptt_steps, config.recall_steps)
         self.batches = Batches(
             tokens,
             tokenizer,
@@ -142,16 +144,19 @@ class Trainer:
         """Reads one batch, and moves the weights a little. `learning_rate`: instead of the schedule's."""
         whole = self.batches.next()
         all_asked = self.finder.find(whole, np.random.default_rng([self.config.seed, 3, self.n_steps]))
+        if self._is_recalling:
+            random = np.random.default_rng([self.config.seed, 5, self.n_steps])
+            all_asked = self.recall.added(all_asked, whole, self.n_steps, random)
         batch, asked = self.part.own(whole, all_asked, self.n_steps)
         self._set_learning_rate(learning_rate)
 
         with self.precision:
             states = HiddenStates(self.network, batch, self._forward_state(batch.fresh))
-        losses = self.objective.losses(states, asked, with_language_model=self.config.language_model_weight > 0)
+        language_model_weight, contrast_weight = self._language_model_weight, self._contrast_weight
+        losses = self.objective.losses(states, asked, with_language_model=language_model_weight > 0)
         self.optimiser.zero_grad(set_to_none=True)
-        contrast_weight = self._contrast_weight
-        losses = self.part.backward(losses, asked, all_asked, contrast_weight)
-        loss = losses.weighted(self.config.language_model_weight, contrast_weight)
+        losses = self.part.backward(losses, asked, all_asked, language_model_weight, contrast_weight)
+        loss = losses.weighted(language_model_weight, contrast_weight)
         norm = clip_gradients(self.network.parameters(), self.config.gradient_clip)
         if not np.isfinite(norm) or not torch.isfinite(loss.detach()):
             origin = origin_of(self.batches, self.world.own(self.config.rows).tolist(), states)
@@ -196,6 +201,15 @@ class Trainer:
         factor = learning_rate_factor(self.n_steps, self.config.warmup_steps, self.progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * factor if rate is None else rate
+
+    @property
+    def _is_recalling(self) -> bool:
+        return self.n_steps < self.config.recall_steps
+
+    @property
+    def _language_model_weight(self) -> float:
+        """What the next step gives the language model."""
+        return 0.0 if self._is_recalling else self.config.language_model_weight
 
     @property
     def _contrast_weight(self) -> float:

@@ -42,14 +42,16 @@ class Part:
         rows = self.world.own(len(whole.ids))
         return whole.of_rows(rows), asked.of_rows(rows)
 
-    def backward(self, losses: Losses, asked: Asked, all_asked: Asked, contrast_weight: float) -> Losses:
+    def backward(
+        self, losses: Losses, asked: Asked, all_asked: Asked, language_model_weight: float, contrast_weight: float
+    ) -> Losses:
         """Makes the gradients, of all processes together; returns the losses of the whole batch.
 
-        `contrast_weight`: at this step.
+        The weights are those of this step.
         """
         alone = self.world.size == 1
         own = losses if alone else losses.scaled(asked.counts, all_asked.counts)
-        loss = own.weighted(self.config.language_model_weight, contrast_weight)
+        loss = own.weighted(language_model_weight, contrast_weight)
         if loss.requires_grad:  # a batch may hold nothing to learn from
             loss.backward()  # type: ignore[no-untyped-call]
         if alone:
@@ -58,7 +60,7 @@ class Part:
         parts = torch.stack([nothing if term is None else term.detach() for term in vars(own).values()])
         summed = self.world.sum_gradients(list(self.network.parameters()), parts)
         n_asked = all_asked.counts
-        if self.config.language_model_weight == 0:
+        if language_model_weight == 0:
             n_asked |= {"left": 0, "both": 0}
         if self.config.direction == "causal":
             n_asked |= {"contrast_both": 0, "right_both": 0}

@@ -119,7 +119,7 @@ class PlaceFinder:
         times = np.arange(n_steps)
         real = times < batch.lengths[:, None]  # (B, T)
         inner = self.tokenizer.is_inner(batch.ids)
-        after = self._after(inner, batch.lengths)
+        after = after_words(inner, batch.lengths)
         enough = batch.lengths - np.where(batch.ended, 0, self.least_right_context)
         seen = real & (after <= enough[:, None])  # enough follows for the backward state to know something
         predictable = real & (batch.ids != self.tokenizer.begin_id)
@@ -133,19 +133,11 @@ class PlaceFinder:
             ends = _places(self._word_ends(batch, inner) & seen & drawn, after)
             # The end of a word is asked at the place after it, with the backward state from that same place.
             ends = Places(ends.row, ends.time, ends.time)
-            both = Places(*(np.concatenate(parts) for parts in zip(_arrays(both), _arrays(ends), strict=True)))
+            both = Places(*(np.concatenate(parts) for parts in zip(arrays(both), arrays(ends), strict=True)))
             both_target = np.concatenate([both_target, np.full(len(ends), -1)])
         else:
             both, both_target = _places(np.zeros_like(real), after), np.zeros(0, dtype=np.int64)
         return Asked(left, batch.ids[left.row, left.time], both, both_target, *self._contrast(batch, after, seen))
-
-    def _after(self, inner: NDArray[np.bool_], lengths: Indices) -> Indices:
-        """(B, T) the first place after the word that each place belongs to, at most the row's length."""
-        n_steps = inner.shape[1]
-        starts = np.where(inner, n_steps, np.arange(n_steps))  # places where a word, mark or padding starts
-        following = np.full(inner.shape, n_steps)
-        following[:, :-1] = np.minimum.accumulate(starts[:, :0:-1], axis=1)[:, ::-1]
-        return np.asarray(np.minimum(following, lengths[:, None]))
 
     def _word_ends(self, batch: Batch, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(B, T) places after a word whose end counts: one of several pieces, or any in a character network."""
@@ -169,10 +161,23 @@ class PlaceFinder:
         return places, right[whole], wrong[whole], pair[whole], answer[whole], rivals[whole], seen[row, time]
 
 
+def after_words(inner: NDArray[np.bool_], lengths: Indices) -> Indices:
+    """(B, T) the first place after the word that each place belongs to, at most the row's length.
+
+    `inner`: (B, T) whether a place goes on with the word before it. `lengths`: (B,).
+    """
+    n_steps = inner.shape[1]
+    starts = np.where(inner, n_steps, np.arange(n_steps))  # places where a word, mark or padding starts
+    following = np.full(inner.shape, n_steps)
+    following[:, :-1] = np.minimum.accumulate(starts[:, :0:-1], axis=1)[:, ::-1]
+    return np.asarray(np.minimum(following, lengths[:, None]))
+
+
 def _places(mask: NDArray[np.bool_], after: Indices) -> Places:
     row, time = np.nonzero(mask)
     return Places(row, time, after[row, time])
 
 
-def _arrays(places: Places) -> tuple[Indices, Indices, Indices]:
+def arrays(places: Places) -> tuple[Indices, Indices, Indices]:
+    """The columns of some places, to be cut and joined."""
     return places.row, places.time, places.after

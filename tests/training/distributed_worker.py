@@ -47,6 +47,7 @@ CASES: dict[str, dict[str, Any]] = {
     "mlp": {"cell": "mlp", "fragment_share": 1.0},
     "contrast": {"language_model_weight": 0.0, "rows": 2, "weight_decay": 0.5},  # a process often has no pronoun
     "epochs": {"steps": None, "epochs": 1.5},
+    "recall": {"recall_steps": 3},
 }
 TEXTS = ["\n".join(SENTENCES * 3), "\n".join(SENTENCES[::-1])]
 

@@ -117,6 +117,15 @@ def test_training_nothing_is_refused() -> None:
     assert TrainingConfig(contrast_weight=0).language_model_weight == 1
 
 
+def test_recall_that_leaves_the_language_no_step_or_has_no_weight_is_refused() -> None:
+    with pytest.raises(TrainingConfigError, match="recall_steps = 8 leaves no step of steps = 8 to the language model"):
+        TrainingConfig(recall_steps=8, steps=8)
+    assert TrainingConfig(recall_steps=7, steps=8).recall_steps == 7
+    assert TrainingConfig(recall_steps=8, steps=8, language_model_weight=0).recall_steps == 8
+    with pytest.raises(TrainingConfigError, match="steps of the contrast, whose weight is 0"):
+        TrainingConfig(recall_steps=1, contrast_weight=0)
+
+
 def test_a_right_context_as_long_as_the_window_is_refused_with_both_values() -> None:
     with pytest.raises(TrainingConfigError, match=r"least_right_context = 12 .* windows of bptt_steps = 12"):
         TrainingConfig(bptt_steps=12)

@@ -22,8 +22,9 @@ from training.loop import Trainer
         {"cell": "rnn", "tokenizer": "character", "fragment_share": 0.0},
         {"cell": "mlp", "dropout": 0.2, "fragment_share": 1.0},
         {"cell": "gru", "steps": None, "epochs": 2.0},
+        {"cell": "lstm", "recall_steps": 5},
     ],
-    ids=["lstm with dropout", "causal gru", "streams of characters", "fragments alone", "in epochs"],
+    ids=["lstm with dropout", "causal gru", "streams of characters", "fragments alone", "in epochs", "recalling"],
 )
 def test_a_run_stopped_and_resumed_ends_in_the_same_weights(new_trainer: NewTrainer, changed: dict[str, Any]) -> None:
     straight = new_trainer(**changed)
