@@ -40,10 +40,10 @@ class Recall:
         default = contrasts.pairs.default
         pieces = contrasts.opening_pieces()
         if steps and (pieces is None or not default.gendered):
+            why = "begin with the same piece, or are unknown to the tokenizer" if default.gendered else "are no genders"
             raise TrainingConfigError(
-                f"recall_steps = {steps} asks the first pair of pronouns at the starts of words, but {default.name} "
-                f"{'do not differ in their first piece' if default.gendered else 'is no pair of genders'}; "
-                "give recall_steps 0."
+                f"recall_steps = {steps} asks the first pair of pronouns at the starts of words, but the forms of "
+                f"{default.name} {why}; give recall_steps 0."
             )
         self.pieces = np.array(pieces or (0, 0))
         self.gendered = np.array([pair.gendered for pair in contrasts.pairs.pairs])

@@ -124,11 +124,14 @@ def test_the_reach_grows_to_a_share_of_the_window() -> None:
 def test_a_first_pair_that_cannot_be_asked_at_a_words_start_is_refused() -> None:
     tokenizer = tiny_tokenizer("character")
     same_start = Pairs("en", (PronounPair("him/her", ("him", "her")),))
-    with pytest.raises(TrainingConfigError, match="him/her do not differ in their first piece; give recall_steps 0"):
+    with pytest.raises(
+        TrainingConfigError,
+        match="him/her begin with the same piece, or are unknown to the tokenizer; give recall_steps 0",
+    ):
         Recall(tokenizer, ContrastTable(same_start, tokenizer), 10, 5)
     number = Pairs("en", (replace(load_pairs().pairs[-1], rivals=()),))
     words = tiny_tokenizer("word")
-    with pytest.raises(TrainingConfigError, match="itself/themselves is no pair of genders"):
+    with pytest.raises(TrainingConfigError, match="the forms of itself/themselves are no genders"):
         Recall(words, ContrastTable(number, words), 10, 5)
     Recall(words, ContrastTable(number, words), 10, 0)  # nothing to refuse where nothing is asked
 
