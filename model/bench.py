@@ -28,6 +28,7 @@ from model.errors import AnaphoraError
 from model.language_model import LanguageModel, load
 from model.structure import weight_shapes
 from model.trace import TraceRequest
+from model.whole_number import whole_number
 
 WORDS = ("the", "old", "man", "said", "that", "it", "was", "late", "and", "went", "into", "the", "house", "with")
 
@@ -63,9 +64,9 @@ def _parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--hidden", type=int, default=384)
     parser.add_argument("--embedding", type=int, default=256)
-    parser.add_argument("--tokens", type=int, default=20, help="tokens of the text, <s> and </s> counted")
-    parser.add_argument("--threads", type=int, default=1, help="threads of one call")
-    parser.add_argument("--repeats", type=int, default=200, help="pairs that are timed")
+    parser.add_argument("--tokens", type=whole_number(), default=20, help="tokens of the text, <s> and </s> counted")
+    parser.add_argument("--threads", type=whole_number(), default=1, help="threads of one call")
+    parser.add_argument("--repeats", type=whole_number(), default=200, help="pairs that are timed")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures to a file")
     return parser
 

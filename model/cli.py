@@ -21,6 +21,7 @@ from model.picture import picture
 from model.shelf import DEFAULT_NAME, chosen_bundles, default_of, facts_of
 from model.terminal import as_json, listed, print_anything, shown, told
 from model.trace import TraceRequest, Units
+from model.whole_number import whole_number
 
 STANDARD_INPUT = "-"
 
@@ -84,7 +85,10 @@ def fill_parser() -> argparse.ArgumentParser:
         "or once for each",
     )
     parser.add_argument(
-        "--top-k", type=_count, metavar="K", help="the K best words: of the targets, or without targets of all words"
+        "--top-k",
+        type=whole_number(),
+        metavar="K",
+        help="the K best words: of the targets, or without targets of all words",
     )
     parser.add_argument("--context", choices=CONTEXTS, default="both", help="what is read (default: both sides)")
     parser.add_argument(
@@ -178,12 +182,6 @@ def _words(value: str) -> tuple[str, ...]:
     if not all(words):
         raise argparse.ArgumentTypeError(f"{value!r} should be words with commas between them, such as he,she")
     return words
-
-
-def _count(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise argparse.ArgumentTypeError(f"{value!r:.40} is not a whole number of 1 or more")
-    return int(value)
 
 
 def _units(value: str) -> Units:

@@ -26,6 +26,7 @@ import torch
 from model.language_model import load
 from model.network import FUSED
 from model.tokenizer import Tokenizer
+from model.whole_number import whole_number
 from training import bench_loss, bench_memory
 from training.bench_step import PARTS, Stopwatch, operations, product_rate
 from training.config import CHOICES, TrainingConfig
@@ -94,17 +95,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cell", choices=tuple(FUSED), default="lstm")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--hidden", type=int, default=256, help="units of a layer, and length of a piece's vector")
-    parser.add_argument("--rows", type=int, default=64)
-    parser.add_argument("--bptt-steps", type=int, default=64)
+    parser.add_argument("--rows", type=whole_number(), default=64)
+    parser.add_argument("--bptt-steps", type=whole_number(), default=64)
     parser.add_argument("--precision", choices=CHOICES["precision"], default="auto", help="of our matrix products")
     parser.add_argument("--share", type=float, help="share of places of the language model's loss (default: both)")
-    parser.add_argument("--threads", type=int, help="threads of torch (default: its own choice)")
-    parser.add_argument("--repeats", type=int, default=7, help="pairs of steps that are timed")
+    parser.add_argument("--threads", type=whole_number(), help="threads of torch (default: its own choice)")
+    parser.add_argument("--repeats", type=whole_number(), default=7, help="pairs of steps that are timed")
     parser.add_argument(
         "--processor-time", action="store_true", help="seconds of the processor, not the clock's: for a busy machine"
     )
-    parser.add_argument("--loss-seeds", type=int, default=0, metavar="N", help="also compare the losses, N times")
-    parser.add_argument("--loss-steps", type=int, default=200, metavar="N", help="after so many steps")
+    parser.add_argument(
+        "--loss-seeds", type=whole_number(0), default=0, metavar="N", help="also compare the losses, N times"
+    )
+    parser.add_argument("--loss-steps", type=whole_number(), default=200, metavar="N", help="after so many steps")
     parser.add_argument("--memory", action="store_true", help="also peak memory by vocabulary and by corpus")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures to a file")
     return parser

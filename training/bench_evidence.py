@@ -26,6 +26,7 @@ from model.language_model import LanguageModel, load
 from model.network import Network
 from model.text import is_word_character
 from model.tokenizer import MARK
+from model.whole_number import whole_number
 from training.attribution import N_STEPS, integrated_gradients
 from training.corpus import read_documents
 from training.errors import EvaluationError
@@ -105,12 +106,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anaphora bench evidence", description=__doc__)
     parser.add_argument("bundle", nargs="+", metavar="NAME_OR_DIR", help="a shipped model or a bundle")
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="PATH", help="texts to mine")
-    parser.add_argument("--items", type=int, default=DEFAULT_ITEMS, metavar="N", help="pronouns, sampled")
-    parser.add_argument("--left", type=int, default=WINDOW.left, metavar="N", help="most characters before the blank")
-    parser.add_argument("--right", type=int, default=WINDOW.right, metavar="N", help="most characters after it")
-    parser.add_argument("--steps", type=int, default=N_STEPS, metavar="N", help="points of the integrated gradients")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample and the bootstrap")
-    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--items", type=whole_number(), default=DEFAULT_ITEMS, metavar="N", help="pronouns, sampled")
+    parser.add_argument(
+        "--left", type=whole_number(0), default=WINDOW.left, metavar="N", help="most characters before the blank"
+    )
+    parser.add_argument(
+        "--right", type=whole_number(0), default=WINDOW.right, metavar="N", help="most characters after it"
+    )
+    parser.add_argument(
+        "--steps", type=whole_number(), default=N_STEPS, metavar="N", help="points of the integrated gradients"
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the sample and the bootstrap")
+    parser.add_argument("--threads", type=whole_number(), default=1, help="of torch")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures to a file")
     return parser
 

@@ -27,6 +27,7 @@ import numpy as np
 from model.bundle import read_bundle
 from model.language_model import find_bundle
 from model.tokenizer import MARK, Tokenizer
+from model.whole_number import whole_number
 from training.corpus import fingerprint, read_documents
 from training.encoding import available_cores
 from training.shards import Progress, TokenShards, prepare_shards
@@ -69,11 +70,15 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anaphora bench prepare", description=main.__doc__)
-    parser.add_argument("--megabytes", type=int, default=64, metavar="N", help="size of the text")
+    parser.add_argument("--megabytes", type=whole_number(), default=64, metavar="N", help="size of the text")
     parser.add_argument("--source", nargs="+", metavar="CORPUS", help="texts whose lines it is made of, over and over")
     parser.add_argument("--model", default="en-lstm", help="whose tokenizer is used")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that tokenize (default: one a core)")
-    parser.add_argument("--memory", type=int, metavar="MEGABYTES", help="most that all processes together may hold")
+    parser.add_argument(
+        "--workers", type=whole_number(), metavar="N", help="processes that tokenize (default: one a core)"
+    )
+    parser.add_argument(
+        "--memory", type=whole_number(), metavar="MEGABYTES", help="most that all processes together may hold"
+    )
     parser.add_argument(
         "--folder", type=Path, help="keep text and shards here; a second run goes on with what it finds"
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from model.bundle import read_bundle, write_bundle
 from model.language_model import find_bundle, load
+from model.whole_number import whole_number
 from training.calibration import protocol_temperatures
 from training.card import card
 from training.corpus import read_documents
@@ -73,5 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", metavar="BUNDLE", help="the name of a shipped bundle, or a folder")
     parser.add_argument("--data", required=True, nargs="+", metavar="PATH", help="texts, as training reads them")
     parser.add_argument("--text-field", default="text", metavar="NAME", help="field of JSON lines and parquet")
-    parser.add_argument("--seed", type=int, default=1, help="of the questions drawn where there are many (default 1)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=1, help="of the questions drawn where there are many (default 1)"
+    )
     return parser

@@ -13,6 +13,7 @@ from typing import Any
 
 from model.bundle import read_bundle
 from model.language_model import find_bundle
+from model.whole_number import whole_number
 from training.config import (
     CHOICES,
     RANGES,
@@ -97,8 +98,10 @@ def train_parser() -> argparse.ArgumentParser:
         help="only try rising learning rates for 100 steps and suggest one; changes no checkpoint",
     )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
-    parser.add_argument("--workers", type=_count, metavar="N", help="processes that tokenize (default: one a core)")
-    parser.add_argument("--threads", type=int, help="threads of torch (default: its own choice)")
+    parser.add_argument(
+        "--workers", type=whole_number(), metavar="N", help="processes that tokenize (default: one a core)"
+    )
+    parser.add_argument("--threads", type=whole_number(), help="threads of torch (default: its own choice)")
     settings = parser.add_argument_group("settings (the default is the preset's or the program's)")
     for field in fields(TrainingConfig):
         option = "--" + field.name.replace("_", "-")
@@ -111,13 +114,6 @@ def train_parser() -> argparse.ArgumentParser:
         text = f"{least:g} to {most:g}, default: {default}"
         settings.add_argument(option, type=kind, metavar=kind.__name__.upper(), help=text)
     return parser
-
-
-def _count(text: str) -> int:
-    """A number of things, 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 def evaluate(argv: Sequence[str]) -> int:

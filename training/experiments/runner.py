@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from model.whole_number import whole_number
 from training.checkout import commit, package_version
 from training.evaluation.runner import check_folder, versions, write
 from training.experiments.outcome import DEFAULT_SEEDS, QUICK_SEEDS, Report, Settings
@@ -112,12 +113,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--picture", type=_svg, metavar="OUT.svg", help="write the picture alone")
     parser.add_argument(
         "--seeds",
-        type=_whole(1, MAX_SEEDS),
+        type=whole_number(1, MAX_SEEDS),
         metavar="N",
         help=f"trainings of each network (default: {DEFAULT_SEEDS}; {QUICK_SEEDS} with --quick)",
     )
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, to see whether it runs")
-    parser.add_argument("--steps", type=_whole(1, 10**7), metavar="N", help="steps of each training (not identity)")
+    parser.add_argument(
+        "--steps", type=whole_number(1, 10**7), metavar="N", help="steps of each training (not identity)"
+    )
     parser.add_argument("--data", nargs="+", metavar="PATH", help="training texts (parameters, same)")
     parser.add_argument("--valid", nargs="+", metavar="PATH", help="validation texts (same)")
     parser.add_argument(
@@ -126,7 +129,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="same: where results so far are kept; an interrupted run goes on from there (default: same.run)",
     )
-    parser.add_argument("--threads", type=_whole(1, 1024), default=1, metavar="N", help="threads of torch (default: 1)")
+    parser.add_argument(
+        "--threads", type=whole_number(1, 1024), default=1, metavar="N", help="threads of torch (default: 1)"
+    )
     return parser
 
 
@@ -135,12 +140,3 @@ def _svg(value: str) -> Path:
     if path.suffix.lower() not in (".svg", ""):
         raise argparse.ArgumentTypeError(f"{value!r} should end in .svg; a browser or Inkscape makes other kinds of it")
     return path
-
-
-def _whole(least: int, most: int):  # type: ignore[no-untyped-def]
-    def whole(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
-        return int(text)
-
-    return whole
