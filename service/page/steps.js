@@ -6,7 +6,7 @@ const MARY = "Mary packed her bag because ___ was leaving.";
 const TOM = MARY.replace("Mary", "Tom").replace("her", "his");
 const NEW_SUBJECT = "Mary spoke first. Then Tom came in, and ___ sat down by the fire.";
 const LATE = "Mary was late, and the train had left, so ___ went home.";
-const FAR = "Mary walked along the river for a long time, through the fields and over the old bridge, until at last ___ came to the house.";
+const FAR = "Mary came home late. It was cold. The rain fell on the roof. The clock in the hall struck nine, and nothing moved in the garden. At last ___ sat down by the fire.";
 
 /**
  * Edits of all units of the forward stack, at the columns from `first` to `last`: of `gate`, or of the gate that plays
@@ -97,7 +97,7 @@ export function stepsFor(models) {
       title: "The plain RNN forgets",
       paragraphs: [
         "A plain RNN has no gates: at every token its whole state is made anew from the old state and the input. What was written early is overwritten a little each time.",
-        "Mary is far from the blank here. Follow the line of the plain RNN and the dashed one of the LSTM, and compare the answers above.",
+        "Three sentences about nobody stand between Mary and the blank. Follow the line of the plain RNN and the dashed one of the LSTM, and compare the answers above. Then put Tom in Mary’s place: which of the two notices?",
       ],
       look: "belief",
       show: { ...start, text: FAR, context: "left", models: [rnn, lstm], shown: 0, site: at(rnn, "hidden_state") },
@@ -106,7 +106,7 @@ export function stepsFor(models) {
       title: "The plain RNN forgets",
       paragraphs: [
         "A plain RNN has no gates: at every token its whole state is made anew, and what was written early fades. This service serves no plain RNN, so the LSTM has to play one.",
-        "Mary is far from the blank here, and the LSTM still knows of her. The button halves its forget gate at every token: now it forgets as it goes, like a network that cannot choose to keep, and the answer is a toss of a coin.",
+        "Three sentences about nobody stand between Mary and the blank, and the LSTM still knows of her. The button halves its forget gate at every token: now it forgets as it goes, like a network that cannot choose to keep, and the answer is a toss of a coin.",
       ],
       look: "panels",
       show: { ...start, text: FAR, context: "left", site: at(lstm, "forget_gate") },

@@ -169,8 +169,8 @@ def percentages(page: Page, place: int) -> dict[str, float]:
     return dict(rows)
 
 
-def test_the_last_step_shows_the_shipped_plain_rnn_less_sure_of_who_is_far_away(open_page: Opens) -> None:
+def test_the_last_step_shows_the_shipped_plain_rnn_at_a_loss_about_who_is_far_away(open_page: Opens) -> None:
     page = open_page()
     walk_to(page, 6)
-    expect(page.locator("#blanks-0")).to_contain_text(re.compile(r"she\s*[5-8]\d\.\d %"))
+    expect(page.locator("#blanks-0")).to_contain_text(re.compile(r"she\s*[45]\d\.\d %"))
     expect(page.locator("#blanks-1")).to_contain_text(re.compile(r"she\s*9\d\.\d %"))
